@@ -1,0 +1,107 @@
+//! What can be wrong with the settings, each as one sentence that names the setting and the remedy.
+
+use std::{io, path::PathBuf};
+
+use crate::Origin;
+
+/// The settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The settings file cannot be read.
+    #[error("the settings file {} cannot be read: {source}; correct SAAS_CONFIG or the file's permissions", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The settings file is not TOML.
+    #[error("the settings file {} is not valid TOML: {message}", path.display())]
+    NotToml {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        message: String,
+    },
+    /// The settings file has a key that no setting has.
+    #[error("the settings file {} has the unknown key `{key}`{}", path.display(), advice(*suggestion))]
+    UnknownKey {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// The setting whose name is closest.
+        suggestion: Option<&'static str>,
+    },
+    /// A setting in the file is a table, or is there twice in different case.
+    #[error("`{key}` in the settings file {} {problem}", path.display())]
+    MisplacedKey {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Both `NAME` and `NAME_FILE` are set.
+    #[error("both {name} and {name}_FILE are set; unset one of them")]
+    Both {
+        /// The setting.
+        name: &'static str,
+    },
+    /// The file that `NAME_FILE` names cannot be read.
+    #[error("{name}_FILE names {}, which cannot be read: {source}", path.display())]
+    SecretFile {
+        /// The setting.
+        name: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A value is not of the setting's kind.
+    #[error("{name}{} is not valid ({origin}): {reason}", value.as_deref().map(|value| format!(" = `{value}`")).unwrap_or_default())]
+    Invalid {
+        /// The setting.
+        name: &'static str,
+        /// Its value, unless it is secret.
+        value: Option<String>,
+        /// Where it came from.
+        origin: Origin,
+        /// What was expected.
+        reason: String,
+    },
+    /// A setting that this process needs is not there.
+    #[error("{name} is not set; {remedy}")]
+    Missing {
+        /// The setting.
+        name: &'static str,
+        /// How to set it.
+        remedy: &'static str,
+    },
+    /// A value that is too dangerous for production.
+    #[error("{name} {reason}, which ENVIRONMENT=production refuses; {remedy}")]
+    Unsafe {
+        /// The setting.
+        name: &'static str,
+        /// What is wrong with it.
+        reason: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The data directory cannot be used.
+    #[error("the data directory {} cannot be used: {source}; make it writable for this user or set DATA_DIR to one that is", path.display())]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+fn advice(suggestion: Option<&str>) -> String {
+    match suggestion {
+        Some(name) => format!("; did you mean `{}`?", name.to_ascii_lowercase()),
+        None => "; `saas config show` lists the settings".to_owned(),
+    }
+}

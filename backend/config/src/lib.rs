@@ -1,0 +1,34 @@
+//! Typed settings from defaults, file, environment and `<NAME>_FILE`.
+//!
+//! Every setting stands in one table, [`SETTINGS`], and is resolved in this order, the later winning:
+//! its default, the file (`SAAS_CONFIG`, else `./saas.toml` if there is one), the environment, and,
+//! for those that may hold a secret, the file that `<NAME>_FILE` names. Unknown keys are refused in
+//! the file, not in the environment.
+//!
+//! ```
+//! use saas_config::{Role, Settings, Sources};
+//!
+//! let sources = Sources::new(".").with_variable("GATEWAY_PORT", "9000");
+//! let settings = Settings::from_sources(Role::Up, &sources)?;
+//! assert_eq!(settings.gateway_port, 9000);
+//! # Ok::<(), saas_config::ConfigError>(())
+//! ```
+
+mod data_dir;
+mod error;
+mod network;
+mod parse;
+mod secret;
+mod settings;
+mod sources;
+mod table;
+mod validate;
+mod values;
+
+pub use error::ConfigError;
+pub use network::{IpNetwork, NetworkError, Networks};
+pub use secret::Secret;
+pub use settings::{DatabaseKind, Settings};
+pub use sources::{Origin, Shown, Sources};
+pub use table::{Role, SETTINGS, SettingInfo};
+pub use values::{CorsOrigins, Environment, LogFormat, LogLevel, Signup};

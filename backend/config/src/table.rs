@@ -1,0 +1,359 @@
+//! The table of all settings.
+
+/// Which of the platform's processes reads a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// `saas up`: everything in one process.
+    Up,
+    /// `saas registry`.
+    Registry,
+    /// `saas core`.
+    Core,
+    /// `saas gateway`.
+    Gateway,
+    /// A command that does its work and ends, such as `saas migrate`.
+    Tool,
+}
+
+impl Role {
+    /// The role's name, as its command.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Registry => "registry",
+            Self::Core => "core",
+            Self::Gateway => "gateway",
+            Self::Tool => "tool",
+        }
+    }
+
+    /// Whether the process opens the database.
+    pub const fn uses_database(self) -> bool {
+        !matches!(self, Self::Gateway)
+    }
+}
+
+/// What is to be known about one setting.
+#[derive(Clone, Copy, Debug)]
+pub struct SettingInfo {
+    /// The variable's name; in the settings file, the same in lower case.
+    pub name: &'static str,
+    /// The value when nothing else is said; `None` where there is none, or where `meaning` says how
+    /// it is made.
+    pub default: Option<&'static str>,
+    /// Whether it is never shown. Such a setting may also come from the file `<NAME>_FILE` names.
+    pub secret: bool,
+    /// Whether a change takes effect on SIGHUP, without a restart.
+    pub reloadable: bool,
+    /// Who reads it.
+    pub roles: &'static [Role],
+    /// What it means, with its unit.
+    pub meaning: &'static str,
+}
+
+impl SettingInfo {
+    /// The setting of this name.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        SETTINGS.iter().find(|setting| setting.name == name)
+    }
+
+    /// The setting whose name is closest to a misspelt one.
+    pub(crate) fn closest(name: &str) -> Option<&'static str> {
+        let scored = SETTINGS
+            .iter()
+            .map(|setting| (distance(setting.name, name), setting.name));
+        let (distance, closest) = scored.min()?;
+        (distance <= 3).then_some(closest)
+    }
+}
+
+/// Levenshtein's distance: how many letters have to be added, removed or changed.
+fn distance(left: &str, right: &str) -> usize {
+    let right = right.as_bytes();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (above, left) in left.bytes().enumerate() {
+        let mut diagonal = above;
+        let mut previous = above + 1;
+        if let Some(first) = row.first_mut() {
+            *first = previous;
+        }
+        for (cell, right) in row.iter_mut().skip(1).zip(right) {
+            let changed = diagonal + usize::from(left != *right);
+            diagonal = *cell;
+            previous = changed.min(previous + 1).min(diagonal + 1);
+            *cell = previous;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+const ALL: &[Role] = &[
+    Role::Up,
+    Role::Registry,
+    Role::Core,
+    Role::Gateway,
+    Role::Tool,
+];
+const SERVERS: &[Role] = &[Role::Up, Role::Registry, Role::Core, Role::Gateway];
+const WITH_DATABASE: &[Role] = &[Role::Up, Role::Registry, Role::Core, Role::Tool];
+const CORE: &[Role] = &[Role::Up, Role::Core];
+const GATEWAY: &[Role] = &[Role::Up, Role::Gateway];
+const UPSTREAM: &[Role] = &[Role::Up, Role::Registry, Role::Gateway];
+const BEHIND_REGISTRY: &[Role] = &[Role::Core, Role::Gateway];
+
+const fn setting(
+    name: &'static str,
+    default: Option<&'static str>,
+    roles: &'static [Role],
+    meaning: &'static str,
+) -> SettingInfo {
+    SettingInfo {
+        name,
+        default,
+        secret: false,
+        reloadable: false,
+        roles,
+        meaning,
+    }
+}
+
+const fn secret(name: &'static str, roles: &'static [Role], meaning: &'static str) -> SettingInfo {
+    SettingInfo {
+        secret: true,
+        ..setting(name, None, roles, meaning)
+    }
+}
+
+/// Every setting there is, in the order to show them.
+pub const SETTINGS: &[SettingInfo] = &[
+    setting(
+        "ENVIRONMENT",
+        Some("development"),
+        ALL,
+        "`development` or `production`; production means safe defaults and a refusal to start on unsafe settings",
+    ),
+    SettingInfo {
+        reloadable: true,
+        ..setting(
+            "LOG_LEVEL",
+            Some("info"),
+            ALL,
+            "`error`, `warn` (or `warning`), `info`, `debug` or `trace`, in any case",
+        )
+    },
+    setting(
+        "LOG_FORMAT",
+        Some("auto"),
+        ALL,
+        "`json`, `pretty`, or `auto`: readable in a terminal outside production, else one JSON object a line",
+    ),
+    setting(
+        "DATA_DIR",
+        Some("./data"),
+        ALL,
+        "where the SQLite database, the last good copies and run.json lie",
+    ),
+    setting(
+        "HOST",
+        None,
+        SERVERS,
+        "the address to listen on; 127.0.0.1 in development, 0.0.0.0 in production unless set",
+    ),
+    setting(
+        "GATEWAY_PORT",
+        Some("8000"),
+        ALL,
+        "the gateway's port; 0 picks a free one",
+    ),
+    setting(
+        "REGISTRY_PORT",
+        Some("8001"),
+        ALL,
+        "the registry's port; 0 picks a free one",
+    ),
+    setting(
+        "CORE_PORT",
+        Some("8002"),
+        ALL,
+        "core's port; 0 picks a free one",
+    ),
+    secret(
+        "DATABASE_URL",
+        WITH_DATABASE,
+        "`postgresql://user:password@host:5432/db` or `sqlite:///path/file.db`; SQLite in the data directory unless set",
+    ),
+    setting(
+        "DATABASE_MIN_CONNECTIONS",
+        Some("20"),
+        WITH_DATABASE,
+        "PostgreSQL connections kept open",
+    ),
+    setting(
+        "DATABASE_MAX_CONNECTIONS",
+        Some("60"),
+        WITH_DATABASE,
+        "PostgreSQL connections at most",
+    ),
+    secret(
+        "REDIS_URL",
+        SERVERS,
+        "`redis://:password@host:6379/0`; a cache in the process unless set",
+    ),
+    secret(
+        "SECRET_KEY",
+        ALL,
+        "the root secret, 32 bytes at least, from which every other key derives; in development one is made and kept in the data directory",
+    ),
+    secret(
+        "SECRET_KEY_PREVIOUS",
+        ALL,
+        "the root secret before this one, accepted while rotating",
+    ),
+    setting(
+        "PUBLIC_URL",
+        None,
+        SERVERS,
+        "where people and programs reach the gateway; the issuer of tokens; the gateway's own address unless set",
+    ),
+    setting(
+        "CONSOLE_URL",
+        None,
+        SERVERS,
+        "where people reach the console; PUBLIC_URL unless set",
+    ),
+    setting(
+        "REGISTRY_URL",
+        Some("http://127.0.0.1:8001"),
+        BEHIND_REGISTRY,
+        "where the registry answers; several replicas are separated by commas",
+    ),
+    setting(
+        "ADVERTISE_ADDRESS",
+        None,
+        SERVERS,
+        "the address this process registers as, such as the pod's; the address it listens on unless set",
+    ),
+    secret(
+        "METRICS_TOKEN",
+        SERVERS,
+        "the bearer token that opens /metrics, details of /health and the registry's reads; required in production",
+    ),
+    setting(
+        "CORS_ORIGINS",
+        Some(""),
+        GATEWAY,
+        "origins whose pages may call the API, separated by commas; `*` for all, in development only",
+    ),
+    setting(
+        "TRUSTED_PROXIES",
+        Some(""),
+        SERVERS,
+        "addresses or ranges whose X-Forwarded-For is believed, separated by commas",
+    ),
+    setting(
+        "UPSTREAM_NETWORKS",
+        Some("127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,fc00::/7"),
+        UPSTREAM,
+        "addresses or ranges in which instances may lie, separated by commas; link-local ones never may",
+    ),
+    setting(
+        "RATE_LIMIT_PER_TENANT",
+        Some("500"),
+        GATEWAY,
+        "requests a second for each tenant, with a burst of twice that; 0 for no limit",
+    ),
+    setting(
+        "RATE_LIMIT_PER_ADDRESS",
+        Some("200"),
+        GATEWAY,
+        "requests a second for each client address, with a burst of twice that; 0 for no limit",
+    ),
+    setting(
+        "MAX_UPLOAD_MIB",
+        Some("100"),
+        GATEWAY,
+        "the largest request body that passes the gateway, in MiB; 0 for no limit",
+    ),
+    setting(
+        "GATEWAY_THREADS",
+        None,
+        GATEWAY,
+        "the gateway's worker threads; one for each core unless set",
+    ),
+    setting(
+        "TRUST_MAX_STALE_SECONDS",
+        Some("3600"),
+        GATEWAY,
+        "for how long API keys are honoured without news from core",
+    ),
+    setting(
+        "ACCESS_TOKEN_EXPIRE_MINUTES",
+        Some("30"),
+        CORE,
+        "how long an access token lives",
+    ),
+    setting(
+        "REFRESH_TOKEN_EXPIRE_DAYS",
+        Some("7"),
+        CORE,
+        "how long a session lives without use",
+    ),
+    setting(
+        "SIGNUP",
+        None,
+        CORE,
+        "`open` or `closed`: whether strangers may open an account; open in development, closed in production unless set",
+    ),
+    setting(
+        "ADMIN_EMAIL",
+        Some("admin@localhost"),
+        CORE,
+        "the first administrator's e-mail address",
+    ),
+    secret(
+        "ADMIN_PASSWORD",
+        CORE,
+        "the first administrator's password; unless set, one is made, printed once and must be changed",
+    ),
+    secret(
+        "SMTP_URL",
+        CORE,
+        "where mail is handed over: `smtp://user:password@host:587`; no mail is sent unless set",
+    ),
+    setting("MAIL_FROM", None, CORE, "the sender of mail"),
+    setting(
+        "SHUTDOWN_GRACE_SECONDS",
+        Some("25"),
+        SERVERS,
+        "how long requests under way may take after the signal to stop",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_name_finds_its_neighbour() {
+        assert_eq!(SettingInfo::closest("GATEWAY_PROT"), Some("GATEWAY_PORT"));
+        assert_eq!(SettingInfo::closest("DATABSE_URL"), Some("DATABASE_URL"));
+        assert_eq!(SettingInfo::closest("COLOUR_OF_THE_SKY"), None);
+    }
+
+    #[test]
+    fn names_are_unique_and_secrets_have_no_default() {
+        for (index, setting) in SETTINGS.iter().enumerate() {
+            assert!(
+                SETTINGS[index + 1..]
+                    .iter()
+                    .all(|other| other.name != setting.name)
+            );
+            assert!(
+                !(setting.secret && setting.default.is_some()),
+                "{}",
+                setting.name
+            );
+            assert!(!setting.roles.is_empty() && !setting.meaning.is_empty());
+        }
+    }
+}

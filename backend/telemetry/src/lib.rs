@@ -1,0 +1,12 @@
+//! Logs, metrics and the registry of metric names.
+
+mod logs;
+mod metrics;
+
+pub use logs::{LogFormat, LogHandle, LogSettings, StartError, start};
+pub use metrics::{
+    CacheMetrics, CoreMetrics, EndpointMetrics, Exposition, GatewayMetrics, HttpMetrics, Kind,
+    Latency, Metrics, PoolMetrics, RegistryMetrics, SECONDS_BUCKETS, Service,
+};
+pub use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge};
+pub use tracing::Level;

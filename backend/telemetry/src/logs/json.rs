@@ -1,0 +1,258 @@
+//! One JSON object a line, with the field names of the Elastic Common Schema.
+
+use std::{error::Error, fmt};
+
+use chrono::SecondsFormat;
+use saas_domain::Clock;
+use serde_json::{Map, Value};
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit},
+    span::{Attributes, Id, Record},
+};
+use tracing_subscriber::{
+    layer::{Context, Layer},
+    registry::{LookupSpan, Scope},
+};
+
+use super::sink::Sink;
+
+/// How long a value may be, in characters; the rest is cut off.
+const LONGEST_VALUE: usize = 8 * 1024;
+
+/// A value under such a name is not written, whatever it is.
+const SECRET_NAMES: [&str; 6] = [
+    "password",
+    "secret",
+    "token",
+    "authorization",
+    "cookie",
+    "api_key",
+];
+
+/// The layer. Each line has the fields of the event and of the spans around it; the inner ones win.
+pub(super) struct JsonLines {
+    service: String,
+    clock: Clock,
+    sink: Sink,
+}
+
+impl JsonLines {
+    pub(super) fn new(service: String, clock: Clock, sink: Sink) -> Self {
+        Self {
+            service,
+            clock,
+            sink,
+        }
+    }
+}
+
+/// The fields of a span, kept until an event needs them.
+#[derive(Default)]
+struct Fields(Map<String, Value>);
+
+impl<S> Layer<S> for JsonLines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if let Some(span) = context.span(id) {
+            let mut fields = Fields::default();
+            attributes.record(&mut fields);
+            span.extensions_mut().insert(fields);
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        if let Some(span) = context.span(id)
+            && let Some(fields) = span.extensions_mut().get_mut::<Fields>()
+        {
+            values.record(fields);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        let now = self
+            .clock
+            .now()
+            .to_rfc3339_opts(SecondsFormat::Micros, true);
+        fields.put("@timestamp", now);
+        fields.put("log.level", level_name(*event.metadata().level()));
+        fields.put("message", "");
+        fields.put("ecs.version", "8.11.0");
+        fields.put("service.name", self.service.as_str());
+        fields.put("log.logger", event.metadata().target());
+        for span in context
+            .event_scope(event)
+            .into_iter()
+            .flat_map(Scope::from_root)
+        {
+            if let Some(of_span) = span.extensions().get::<Fields>() {
+                let of_span = of_span.0.iter();
+                fields
+                    .0
+                    .extend(of_span.map(|(name, value)| (name.clone(), value.clone())));
+            }
+        }
+        event.record(&mut fields);
+        let mut line = Value::Object(fields.0).to_string();
+        line.push('\n');
+        self.sink.line(line);
+    }
+}
+
+fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "error",
+        Level::WARN => "warn",
+        Level::INFO => "info",
+        Level::DEBUG => "debug",
+        Level::TRACE => "trace",
+    }
+}
+
+impl Fields {
+    fn put(&mut self, name: &str, value: impl Into<Value>) {
+        self.0.insert(name.to_owned(), value.into());
+    }
+
+    fn record_text(&mut self, field: &Field, text: &str) {
+        if SECRET_NAMES.iter().any(|name| field.name().contains(name)) {
+            self.put(field.name(), "[secret]");
+            return;
+        }
+        match text.char_indices().nth(LONGEST_VALUE) {
+            Some((end, _)) => self.put(field.name(), format!("{}…", &text[..end])),
+            None => self.put(field.name(), text),
+        }
+    }
+}
+
+impl Visit for Fields {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field.name(), value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field.name(), value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field.name(), value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field.name(), value);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_text(field, value);
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        let mut text = value.to_string();
+        let mut cause = value.source();
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        self.record_text(field, &text);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.record_text(field, &format!("{value:?}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    use chrono::DateTime;
+    use tracing_subscriber::{Registry, layer::SubscriberExt as _};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Output(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Output {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn lines(log: impl FnOnce()) -> Vec<Value> {
+        let output = Output::default();
+        let sink = Sink::new(output.clone());
+        let clock = Clock::manual(DateTime::UNIX_EPOCH);
+        let layer = JsonLines::new("core".to_owned(), clock, sink.clone());
+        tracing::subscriber::with_default(Registry::default().with(layer), log);
+        sink.flush();
+        let text = String::from_utf8(output.0.lock().unwrap().clone()).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_line_has_the_schemas_names_and_the_fields_of_its_spans() {
+        let lines = lines(|| {
+            let request = tracing::info_span!(
+                "request",
+                trace.id = "4bf9",
+                request_id = "r-1",
+                user = tracing::field::Empty
+            );
+            let _entered = request.enter();
+            request.record("user", 7);
+            tracing::warn!(http.response.status_code = 503, "the database\nis away");
+        });
+        let [line] = lines.as_slice() else {
+            panic!("one event, one line: {lines:?}");
+        };
+        assert_eq!(line["@timestamp"], "1970-01-01T00:00:00.000000Z");
+        assert_eq!(line["log.level"], "warn");
+        assert_eq!(line["message"], "the database\nis away");
+        assert_eq!(line["service.name"], "core");
+        assert_eq!(line["trace.id"], "4bf9");
+        assert_eq!(line["request_id"], "r-1");
+        assert_eq!(line["user"], 7);
+        assert_eq!(line["http.response.status_code"], 503);
+    }
+
+    #[test]
+    fn secrets_and_floods_are_not_written() {
+        let long = "x".repeat(LONGEST_VALUE + 1);
+        let lines =
+            lines(|| tracing::info!(refresh_token = "rt_1", body = long.as_str(), "signed in"));
+        assert_eq!(lines[0]["refresh_token"], "[secret]");
+        assert_eq!(
+            lines[0]["body"].as_str().unwrap().chars().count(),
+            LONGEST_VALUE + 1
+        );
+        assert!(lines[0]["body"].as_str().unwrap().ends_with('…'));
+    }
+
+    #[test]
+    fn an_error_is_written_with_its_causes() {
+        let error = io::Error::other(fmt::Error);
+        let lines = lines(|| tracing::error!(error.message = &error as &dyn Error, "failed"));
+        assert!(
+            lines[0]["error.message"]
+                .as_str()
+                .unwrap()
+                .contains("formatting")
+        );
+    }
+}
