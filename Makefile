@@ -1,0 +1,39 @@
+# Every target is a script under scripts/ or one command; `make help` lists them.
+
+.DEFAULT_GOAL := help
+.PHONY: help up build setup test lint fmt openapi bench clean
+MAKEFLAGS += --no-print-directory
+
+help: ## list the targets
+	@echo "Start here:  make up     then open the address it prints"
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: ## build console and binary, then run the whole platform (data in ./data)
+	@scripts/up.sh
+
+build: ## build console and binary: leaves target/release/saas
+	@scripts/build.sh
+
+setup: ## install what the tests need (root or sudo); quick when all is there
+	@scripts/setup.sh
+
+test: ## install what is missing, run every test, say what ran (only="rust docs": these parts)
+	@scripts/test.sh $(only)
+
+lint: ## the quick part of the tests: formatting, lints, licences, types
+	@scripts/test.sh lint
+
+fmt: ## format Rust and TypeScript
+	@cargo fmt --all
+	@npm --prefix frontend/admin run --silent format
+
+openapi: ## write docs/openapi/*.json and the console's API client afresh
+	@scripts/openapi.sh
+
+bench: ## measure the release build beside nginx and write docs/BENCHMARKS.md
+	@scripts/bench.sh $(args)
+
+clean: ## remove what was built; ./data and .venv stay
+	@cargo clean
+	@rm -rf frontend/admin/dist frontend/admin/node_modules test-results

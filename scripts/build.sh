@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Builds the console and the release binary. $1: how many steps the caller has in all.
+. "$(dirname "$0")/speak.sh"
+steps=${1:-2}
+
+need_rust
+need_node
+need_c_compiler
+
+step 1 "$steps" "The console (frontend/admin)"
+scripts/console.sh
+
+step 2 "$steps" "The binary (the first time takes a few minutes)"
+# An empty RUSTFLAGS keeps test settings out (.cargo/config.toml, made by `make setup`), so that a
+# release is the same with and without them and is not built twice.
+RUSTFLAGS=${RUSTFLAGS-} cargo build --release --locked --package saas-platform --bin saas
+echo "target/release/saas is ready"

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Writes the OpenAPI descriptions and what is generated from them.
+. "$(dirname "$0")/speak.sh"
+
+need_rust
+need_node
+scripts/console.sh packages
+mkdir -p docs/openapi
+for service in core registry; do
+    # By way of a second file: a failed run leaves the description as it was.
+    cargo run --quiet --package saas-platform --bin saas -- openapi "$service" >"docs/openapi/$service.json.new"
+    mv "docs/openapi/$service.json.new" "docs/openapi/$service.json"
+    echo "docs/openapi/$service.json"
+done
+npm --prefix frontend/admin run generate
