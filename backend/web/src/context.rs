@@ -39,16 +39,20 @@ impl RequestId {
     /// One that came with the request: 1 to 128 letters, digits and `-_.:+/=@`; `None` for anything
     /// else, so that nothing can be smuggled into a log.
     pub fn parse(value: &[u8]) -> Option<Self> {
-        let sound = (1..=Self::LONGEST).contains(&value.len())
-            && value
-                .iter()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+/=@".contains(byte));
-        if !sound {
+        if !Self::is_sound(value) {
             return None;
         }
         std::str::from_utf8(value)
             .ok()
             .map(|text| Self(text.into()))
+    }
+
+    /// Whether [`RequestId::parse`] would take it.
+    pub fn is_sound(value: &[u8]) -> bool {
+        (1..=Self::LONGEST).contains(&value.len())
+            && value
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+/=@".contains(byte))
     }
 
     /// The identifier as text.

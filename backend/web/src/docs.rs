@@ -150,6 +150,10 @@ if (window.Scalar) {
     withDefaultFonts: false,
     telemetry: false,
     hideClientButton: true,
+    servers: [{ url: new URL('.', document.baseURI).href.replace(/.$/, '') }],
+    agent: { disabled: true },
+    mcp: { disabled: true },
+    showDeveloperTools: 'never',
   });
   document.getElementById('plain').hidden = true;
 }

@@ -20,6 +20,7 @@ pub struct Page<T> {
     /// The items, in the order asked for.
     pub items: Vec<T>,
     /// Where the next page begins, for `?cursor=`; null on the last page.
+    #[schema(required = true)]
     pub next_cursor: Option<String>,
 }
 
