@@ -1,0 +1,76 @@
+//! The two PostgreSQL roles that storage switches to. They belong to the cluster, not to one
+//! database, so runs on several databases at once meet here.
+
+use std::time::Duration;
+
+use sea_orm_migration::sea_orm::sqlx::error::DatabaseError;
+use sea_orm_migration::sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
+};
+
+use crate::{SYSTEM_ROLE, TENANT_ROLE};
+
+/// How often to try again when another database's run changed the same role at the same moment.
+const ATTEMPTS: u32 = 20;
+
+/// Makes sure that both roles exist, can neither log in nor bypass row-level security, and that
+/// the login role may switch to them. Does nothing on SQLite.
+pub(crate) async fn ensure(connection: &DatabaseConnection) -> Result<(), DbErr> {
+    if connection.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    let mut attempt = 1;
+    for role in [TENANT_ROLE, SYSTEM_ROLE] {
+        while let Err(error) = connection.execute_unprepared(&statement(role)).await {
+            if attempt == ATTEMPTS || !is_race(&error) {
+                return Err(error);
+            }
+            tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 10)).await;
+            attempt += 1;
+        }
+    }
+    Ok(())
+}
+
+/// From PostgreSQL 16 on, whoever creates a role administers it but may not switch to it unless
+/// granted: hence the two ways to ask.
+fn statement(role: &str) -> String {
+    format!(
+        r"DO $$
+DECLARE may_switch boolean;
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
+    BEGIN
+      CREATE ROLE {role} NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE;
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+    END;
+  END IF;
+  IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}'
+             AND (rolsuper OR rolbypassrls OR rolcanlogin)) THEN
+    RAISE EXCEPTION 'the role {role} may log in, is a superuser or bypasses row-level security';
+  END IF;
+  IF current_setting('server_version_num')::int >= 160000 THEN
+    may_switch := pg_has_role(current_user, '{role}', 'SET');
+  ELSE
+    may_switch := pg_has_role(current_user, '{role}', 'MEMBER');
+  END IF;
+  IF NOT may_switch THEN
+    GRANT {role} TO CURRENT_USER;
+  END IF;
+END $$"
+    )
+}
+
+/// Whether another session changed the same catalogue row: PostgreSQL reports it as an internal
+/// error ("tuple concurrently updated"), a duplicate, or a role that is not yet visible.
+fn is_race(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
+        error
+    else {
+        return false;
+    };
+    error
+        .as_database_error()
+        .and_then(DatabaseError::code)
+        .is_some_and(|code| matches!(&*code, "XX000" | "23505" | "42710" | "42704"))
+}
