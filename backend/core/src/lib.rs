@@ -1,0 +1,35 @@
+//! People, tenants, access, tokens and audit.
+//!
+//! Each area is a module with the same rooms: `model` (its words), `service` (its use cases, one
+//! transaction each), `routes` (thin handlers and their description). [`start`] wires them.
+//!
+//! | area | is about |
+//! |---|---|
+//! | `identity` | signing in and up, sessions, tokens, the own account |
+//! | `tenancy` | tenants and who belongs to them |
+//! | `access` | who calls and what they may do |
+//! | `people` | the operator's view of people |
+//! | `audit` | who did what |
+//! | `trust` | what gateways must know to believe or refuse a token |
+//! | `traffic` | the figures of the console's charts |
+
+mod access;
+mod audit;
+mod first_run;
+mod gauges;
+mod housekeeping;
+mod idempotency;
+mod identity;
+mod input;
+mod people;
+mod refusal;
+mod router;
+mod start;
+mod state;
+mod tenancy;
+mod traffic;
+mod trust;
+
+pub use first_run::FirstRun;
+pub use router::openapi;
+pub use start::{CoreDeps, CoreService, StartError, start};
