@@ -1,0 +1,46 @@
+import { useMemo } from 'react';
+import { useTranslation } from 'react-i18next';
+
+const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+];
+
+/** Numbers and times in the reader's language and time zone. */
+export function useFormat() {
+  const { i18n, t } = useTranslation();
+  const language = i18n.language;
+  return useMemo(() => {
+    const plain = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
+    const fine = new Intl.NumberFormat(language, { maximumSignificantDigits: 3 });
+    const percent = new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 2 });
+    const dateTime = new Intl.DateTimeFormat(language, {
+      dateStyle: 'medium',
+      timeStyle: 'medium',
+      hour12: false,
+    });
+    const time = new Intl.DateTimeFormat(language, { timeStyle: 'medium', hour12: false });
+    const clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', hour12: false });
+    const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
+    return {
+      count: (value: number) => plain.format(value),
+      /** A rate: three digits that mean something. */
+      rate: (value: number) => (value >= 1000 ? plain.format(value) : fine.format(value)),
+      percent: (value: number) => percent.format(value),
+      milliseconds: (value: number) =>
+        value >= 1000 ? `${fine.format(value / 1000)} s` : `${fine.format(value)} ms`,
+      dateTime: (value: Date) => dateTime.format(value),
+      time: (value: Date) => time.format(value),
+      clock: (value: Date) => clock.format(value),
+      ago: (value: Date, now: Date = new Date()) => {
+        const seconds = (now.getTime() - value.getTime()) / 1000;
+        if (Math.abs(seconds) < 60) return t('time.now');
+        for (const [unit, length] of STEPS) {
+          if (Math.abs(seconds) >= length) return relative.format(-Math.floor(seconds / length), unit);
+        }
+        return dateTime.format(value);
+      },
+    };
+  }, [language, t]);
+}
