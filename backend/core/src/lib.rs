@@ -33,3 +33,20 @@ mod trust;
 pub use first_run::FirstRun;
 pub use router::openapi;
 pub use start::{CoreDeps, CoreService, StartError, start};
+
+/// What core declares when it is registered: the paths that need no token.
+pub fn gateway_hints() -> saas_registry_client::wire::GatewayHints {
+    let paths = [
+        "/v1/auth/login",
+        "/v1/auth/refresh",
+        "/v1/auth/logout",
+        "/v1/auth/signup",
+        "/.well-known/*",
+        "/openapi.json",
+        "/docs",
+        "/docs/*",
+    ];
+    saas_registry_client::wire::GatewayHints {
+        public_paths: paths.map(str::to_owned).to_vec(),
+    }
+}

@@ -195,3 +195,27 @@ fn constraint(error: &dyn sqlx::error::DatabaseError) -> String {
     }
     name
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_is_told_from_what_is_a_mistake() {
+        // Admin shutdown, disk full, too many connections, deadlock, lock timeout, no connection.
+        for code in ["57P01", "53100", "53300", "40P01", "55P03", "08006"] {
+            assert!(matches!(Class::of_sqlstate(code), Class::Passing), "{code}");
+        }
+        for code in ["42601", "42501", "22021", "23502"] {
+            assert!(matches!(Class::of_sqlstate(code), Class::Mistake), "{code}");
+        }
+        // BUSY and its extended form, LOCKED, IOERR_WRITE, FULL, CANTOPEN.
+        for code in [5, 517, 6, 778, 13, 14] {
+            assert!(matches!(Class::of_sqlite(code), Class::Passing), "{code}");
+        }
+        assert!(matches!(Class::of_sqlite(11), Class::Damaged));
+        for code in [1, 19, 20] {
+            assert!(matches!(Class::of_sqlite(code), Class::Mistake), "{code}");
+        }
+    }
+}

@@ -145,7 +145,13 @@ async fn a_lease_ends_unless_it_is_renewed(t: Fixture) {
         .await
         .unwrap();
     assert_eq!(renewed, std::slice::from_ref(&kept.key));
+    assert_eq!(
+        instances::services_with_expired(&tx, 3600).await.unwrap(),
+        [name("orders")]
+    );
     assert_eq!(instances::expire(&tx, 3600).await.unwrap(), [gone]);
+    let none = instances::services_with_expired(&tx, 3600).await.unwrap();
+    assert!(none.is_empty());
     tx.commit().await.unwrap();
     let left = instances::all(&read(&t.db).await).await.unwrap();
     assert_eq!(left.len(), 1);

@@ -13,7 +13,7 @@ use sea_orm::{EntityTrait, Iterable as _, QueryFilter};
 use crate::transaction::OpenTransaction as _;
 use crate::{StorageError, SystemTx, time};
 
-pub use lease::{expire, renew};
+pub use lease::{expire, renew, services_with_expired};
 
 /// Which instance.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

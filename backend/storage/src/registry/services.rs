@@ -24,7 +24,7 @@ pub struct ServiceRecord {
     pub version: i64,
     /// When its first instance registered.
     pub created_at: DateTime<Utc>,
-    /// When it was changed last.
+    /// When it was changed last, or an instance came or went.
     pub updated_at: DateTime<Utc>,
 }
 
@@ -89,7 +89,10 @@ pub async fn named(
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// Makes the service unless it is there.
+/// Makes the service unless it is there, and marks it as in use now.
+///
+/// It comes before anything about its instances: whoever changes both locks the service first, so
+/// that two can never wait for each other, and [`forget_idle`] cannot take it away in between.
 ///
 /// # Errors
 /// [`StorageError::Unavailable`] when the database is away.
@@ -105,7 +108,7 @@ pub async fn ensure(tx: &SystemTx, service: &ServiceName) -> Result<(), StorageE
     })
     .on_conflict(
         OnConflict::column(row::Column::Name)
-            .do_nothing()
+            .update_column(row::Column::UpdatedAt)
             .to_owned(),
     )
     .exec_without_returning(tx.connection())
@@ -193,7 +196,8 @@ pub async fn declare(
     Ok(())
 }
 
-/// Marks the service as in use now, so that [`forget_idle`] counts from here.
+/// Marks services as in use now, so that [`forget_idle`] counts from here. Like [`ensure`], before
+/// anything about their instances.
 ///
 /// # Errors
 /// [`StorageError::Unavailable`] when the database is away.

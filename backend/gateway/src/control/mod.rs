@@ -1,0 +1,78 @@
+//! The control plane: what keeps the tables current and tells registry and core what happened here.
+//! It runs on the caller's runtime and never on a thread that serves requests.
+
+mod calls;
+mod figures;
+mod reports;
+mod resolver;
+mod tables;
+mod traffic;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use saas_registry_client::{Follower, RoutingTable, wire::EventId};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub use calls::Calls;
+
+use crate::{shared::Shared, table::StateBook};
+
+/// What the tasks of the control plane share.
+pub struct Control {
+    /// What the threads see.
+    pub shared: Arc<Shared>,
+    /// What the registry says.
+    pub routing: Follower<RoutingTable>,
+    /// How registry and core are called.
+    pub calls: Calls,
+    /// One for the life of this process.
+    pub incarnation: Uuid,
+    /// Ends the control plane, after the threads.
+    pub end: CancellationToken,
+    /// The newest routing event that the threads' table contains.
+    applied: ArcSwap<Option<EventId>>,
+    book: Mutex<StateBook>,
+}
+
+impl Control {
+    /// A control plane that has not begun.
+    pub fn new(
+        shared: Arc<Shared>,
+        routing: Follower<RoutingTable>,
+        calls: Calls,
+        incarnation: Uuid,
+        end: CancellationToken,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            shared,
+            routing,
+            calls,
+            incarnation,
+            end,
+            applied: ArcSwap::from_pointee(None),
+            book: Mutex::default(),
+        })
+    }
+
+    /// Makes the first table from what is known already, so that a gateway with a last good copy
+    /// can serve its first request, and starts the tasks. The last one ends when everything that is
+    /// to be told at the end was told.
+    pub fn start(self: &Arc<Self>) -> JoinHandle<()> {
+        tables::rebuild(self, &resolver::Resolver::default());
+        tokio::spawn(tables::follow(Arc::clone(self)));
+        tokio::spawn(figures::keep(Arc::clone(self)));
+        let reports = tokio::spawn(reports::send(Arc::clone(self)));
+        let traffic = tokio::spawn(traffic::send(Arc::clone(self)));
+        tokio::spawn(async move {
+            // A task that panicked has told so; the other's end is still waited for.
+            let _ = tokio::join!(reports, traffic);
+        })
+    }
+
+    fn book(&self) -> MutexGuard<'_, StateBook> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,227 @@
+//! A client's connection: its bytes pass the scanner before the HTTP library sees them, and it is
+//! given up when its client is too slow.
+
+use std::{
+    collections::VecDeque,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+
+use crate::{
+    framing::{Place, Scanner},
+    phases::FramingFault,
+};
+
+/// What is shared between a connection's socket, its requests and the thread's clock. The HTTP
+/// library wants a socket that could move between threads, hence the lock; this one never does, so
+/// the lock is never waited for.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectionState(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    scanner: Scanner,
+    /// What the scanner said of heads that no request was made of yet.
+    heads: VecDeque<Option<FramingFault>>,
+    /// A request is being answered: its own limits hold.
+    is_busy: bool,
+    is_upgraded: bool,
+    /// When the present silence, slow head or stalled write is over at the latest; 0: not yet
+    /// looked at.
+    read_until: u32,
+    write_until: u32,
+    last_place: Option<Place>,
+    is_given_up: bool,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+/// Seconds after which a connection is given up.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Without a request.
+    pub idle: u32,
+    /// For one head.
+    pub head: u32,
+    /// With a client that does not read.
+    pub write: u32,
+}
+
+impl ConnectionState {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the scanner said of the request that was just read. A request it did not see coming is
+    /// one whose borders are in doubt.
+    pub fn begin_request(&self) -> Option<FramingFault> {
+        let mut inner = self.lock();
+        inner.is_busy = true;
+        inner
+            .heads
+            .pop_front()
+            .unwrap_or(Some(FramingFault::TransferEncoding))
+    }
+
+    /// The request was answered.
+    pub fn end_request(&self) {
+        let mut inner = self.lock();
+        inner.is_busy = false;
+        inner.read_until = 0;
+    }
+
+    /// Another protocol is spoken from here on.
+    pub fn upgrade(&self) {
+        let mut inner = self.lock();
+        inner.scanner.stop();
+        inner.is_upgraded = true;
+    }
+
+    /// Wakes the connection's task.
+    pub fn wake(&self) {
+        let mut inner = self.lock();
+        let wakers = [inner.reader.take(), inner.writer.take()];
+        drop(inner);
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// Gives the connection up if its client is too slow. Called once a second.
+    pub fn look(&self, now: u32, patience: Patience) {
+        let mut inner = self.lock();
+        let place = inner.scanner.place();
+        if inner.last_place != Some(place) {
+            inner.last_place = Some(place);
+            inner.read_until = 0;
+        }
+        let limit = match place {
+            _ if inner.is_busy || inner.is_upgraded => None,
+            Place::Between => Some(patience.idle),
+            Place::InHead | Place::Elsewhere => Some(patience.head),
+        };
+        match limit {
+            None => inner.read_until = 0,
+            Some(seconds) if inner.read_until == 0 => inner.read_until = now + seconds,
+            Some(_) => {}
+        }
+        if inner.writer.is_none() {
+            inner.write_until = 0;
+        } else if inner.write_until == 0 {
+            inner.write_until = now + patience.write;
+        }
+        let is_over = |until: u32| until != 0 && until < now;
+        if is_over(inner.read_until) || is_over(inner.write_until) {
+            inner.is_given_up = true;
+            drop(inner);
+            self.wake();
+        }
+    }
+}
+
+/// A client's socket.
+#[derive(Debug)]
+pub struct ClientIo {
+    stream: TcpStream,
+    state: ConnectionState,
+}
+
+impl ClientIo {
+    /// Wraps an accepted socket.
+    pub const fn new(stream: TcpStream, state: ConnectionState) -> Self {
+        Self { stream, state }
+    }
+}
+
+fn too_slow() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "the client was too slow")
+}
+
+fn keep(slot: &mut Option<Waker>, context: &Context<'_>) {
+    match slot {
+        Some(waker) => waker.clone_from(context.waker()),
+        None => *slot = Some(context.waker().clone()),
+    }
+}
+
+impl AsyncRead for ClientIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut this.stream).poll_read(context, buffer);
+        let mut inner = this.state.lock();
+        match polled {
+            Poll::Ready(Ok(())) => {
+                let Inner { scanner, heads, .. } = &mut *inner;
+                let bytes = buffer.filled().get(before..).unwrap_or_default();
+                scanner.feed(bytes, &mut |fault| heads.push_back(fault));
+            }
+            Poll::Pending if inner.is_given_up => return Poll::Ready(Err(too_slow())),
+            Poll::Pending => keep(&mut inner.reader, context),
+            Poll::Ready(Err(_)) => {}
+        }
+        polled
+    }
+}
+
+impl ClientIo {
+    /// Remembers who waits for a write, so that the wait can be ended.
+    fn written<T>(
+        &self,
+        polled: Poll<io::Result<T>>,
+        context: &Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        let mut inner = self.state.lock();
+        if polled.is_pending() {
+            if inner.is_given_up {
+                return Poll::Ready(Err(too_slow()));
+            }
+            keep(&mut inner.writer, context);
+        } else {
+            inner.writer = None;
+            inner.write_until = 0;
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for ClientIo {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.written(polled, context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.written(polled, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,437 @@
+//! From the choice of an instance to the head of its answer.
+
+use std::{rc::Rc, sync::Arc, time::Instant};
+
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use hyper::body::Incoming;
+use saas_telemetry::Kind;
+
+use super::{
+    answer::{Answer, Upstream},
+    connect::{ConnectError, connect},
+    outgoing::Outgoing,
+    pool::Sender,
+    upgrade,
+    upload::{Upload, UploadFault, UploadLimits, UploadState},
+    watch::{Ended, Guard},
+    worker::Worker,
+};
+use crate::{
+    balance::choose,
+    phases::{Refusal, is_from_connection, is_kept_from_client},
+    table::{InFlight, Instance, ServiceEntry},
+};
+
+/// How often a request is sent again after it may have reached an instance.
+const MOST_RESENDS: u32 = 2;
+
+/// A request on its way, and what was learnt while sending it.
+pub struct Forwarding<'a> {
+    /// The thread.
+    pub worker: &'a Rc<Worker>,
+    /// How the request looks to an instance.
+    pub outgoing: Outgoing<'a>,
+    /// The client's half of an upgraded connection, if it asks for one.
+    pub upgrade: Option<upgrade::Client>,
+}
+
+/// What came back, and from whom.
+pub struct Forwarded {
+    /// The answer.
+    pub response: Response<Answer>,
+    /// Who gave it.
+    pub instance: Arc<Instance>,
+}
+
+/// An instance and a connection to it.
+struct Reached {
+    instance: Arc<Instance>,
+    in_flight: InFlight,
+    sender: Sender,
+    is_reused: bool,
+}
+
+/// One attempt's way of failing.
+enum Failure {
+    /// Nothing was sent: the body is whole, and any other instance will do.
+    NotSent(Upload),
+    /// It may have been sent, and no byte of an answer came.
+    NoAnswer(hyper::Error),
+    /// The limit of time or trust was reached.
+    Ended(Ended),
+}
+
+impl Forwarding<'_> {
+    /// Sends the request and returns when the answer's head is there.
+    pub async fn run(mut self, body: Incoming) -> Result<Forwarded, Refusal> {
+        let times = &self.worker.shared.policy.times;
+        let principal = self.outgoing.record.trail.principal.clone();
+        let guard = Rc::new(
+            self.worker
+                .watch
+                .begin(times.answer_head, principal.clone()),
+        );
+        let limits = UploadLimits {
+            largest: self.worker.shared.policy.largest_upload,
+            idle_seconds: times.idle_body,
+            answer_seconds: times.answer_head,
+        };
+        let upload_guard = || self.worker.watch.begin(times.idle_body, principal);
+        let (mut upload, state) = Upload::new(body, &limits, upload_guard, &guard);
+        let is_bodiless = upload.is_empty();
+        let is_repeatable = is_bodiless && is_idempotent(&self.outgoing.parts.method);
+        let mut resends = 0;
+        let mut search = Search::default();
+        self.worker.note_request();
+        loop {
+            let reached = self.reach(&mut search, is_repeatable).await?;
+            let Reached {
+                instance,
+                in_flight,
+                sender,
+                is_reused,
+            } = reached;
+            let attempt = self.attempt(&instance, sender, upload, &guard).await;
+            let failure = match attempt {
+                Ok((response, sender)) => {
+                    let response =
+                        self.answer(response, &instance, sender, in_flight, guard, state);
+                    return Ok(Forwarded { response, instance });
+                }
+                Err(failure) => failure,
+            };
+            // One connection of the instance ended; the others in the pool most likely did, too.
+            self.worker.pool.discard(instance.state.key);
+            match failure {
+                Failure::NotSent(whole) => {
+                    upload = whole;
+                    if !is_reused {
+                        search.pass_over(instance.state.key);
+                    }
+                }
+                Failure::NoAnswer(error) => {
+                    if let Some(fault) = state.fault() {
+                        return Err(upload_refusal(fault));
+                    }
+                    self.count("reset");
+                    let may_resend =
+                        is_repeatable && resends < MOST_RESENDS && self.worker.take_retry();
+                    if !may_resend {
+                        return Err(broken(&error, self.outgoing.service));
+                    }
+                    resends += 1;
+                    upload = Upload::Empty;
+                    search.prefer_others(instance.state.key);
+                }
+                Failure::Ended(ended) => {
+                    if let Some(fault) = state.fault() {
+                        return Err(upload_refusal(fault));
+                    }
+                    return Err(self.ended(ended));
+                }
+            }
+            self.worker.shared.metrics.gateway().retries.inc();
+        }
+    }
+
+    /// An instance and a connection to it.
+    async fn reach(&self, search: &mut Search, is_repeatable: bool) -> Result<Reached, Refusal> {
+        loop {
+            let instance = search.next(self.worker, self.outgoing.service).await?;
+            // From here on a drain waits for this request.
+            let in_flight = instance.state.enter();
+            let key = instance.state.key;
+            if let Some(sender) = self.worker.pool.take(key, is_repeatable, Instant::now()) {
+                return Ok(Reached {
+                    instance,
+                    in_flight,
+                    sender,
+                    is_reused: true,
+                });
+            }
+            match connect(self.worker, &instance).await {
+                Ok(sender) => {
+                    instance.state.note_connected();
+                    return Ok(Reached {
+                        instance,
+                        in_flight,
+                        sender,
+                        is_reused: false,
+                    });
+                }
+                Err(error) => {
+                    let now = self.worker.shared.life_ms();
+                    instance.state.note_connect_failure(now);
+                    self.count(match error {
+                        ConnectError::TimedOut(_) => "timeout",
+                        ConnectError::Refused(_) | ConnectError::Handshake(_) => "connect",
+                    });
+                    let cause: &dyn std::error::Error = &error;
+                    tracing::debug!(
+                        service = %self.outgoing.service.name,
+                        instance = %instance.id,
+                        cause,
+                        "an instance cannot be reached"
+                    );
+                    search.pass_over(key);
+                }
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        instance: &Instance,
+        mut sender: Sender,
+        upload: Upload,
+        guard: &Guard,
+    ) -> Result<(Response<Incoming>, Sender), Failure> {
+        // A connection from the pool may still be finishing its last exchange. One that closed in
+        // the meantime fails here, before anything was sent.
+        match guard.bound(sender.ready()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Err(Failure::NotSent(upload)),
+            Err(ended) => return Err(Failure::Ended(ended)),
+        }
+        let request = self.outgoing.request(instance, upload);
+        match guard.bound(sender.try_send_request(request)).await {
+            Ok(Ok(response)) => Ok((response, sender)),
+            Ok(Err(mut error)) => Err(match error.take_message() {
+                Some(request) => Failure::NotSent(request.into_body()),
+                None => Failure::NoAnswer(error.into_error()),
+            }),
+            Err(ended) => Err(Failure::Ended(ended)),
+        }
+    }
+
+    fn answer(
+        &mut self,
+        mut response: Response<Incoming>,
+        instance: &Arc<Instance>,
+        sender: Sender,
+        in_flight: InFlight,
+        guard: Rc<Guard>,
+        upload: Rc<UploadState>,
+    ) -> Response<Answer> {
+        let times = &self.worker.shared.policy.times;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let Some(client) = self.upgrade.take() else {
+                return unexpected_upgrade();
+            };
+            client.join(self.worker, &mut response, guard, in_flight);
+            clean(response.headers_mut());
+            client_upgrade_headers(response.headers_mut(), self.outgoing.parts);
+            return response.map(|_| Answer::whole(bytes::Bytes::new()));
+        }
+        clean(response.headers_mut());
+        let is_stream = response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+        let idle_seconds = (!is_stream).then_some(times.idle_body);
+        match idle_seconds {
+            Some(seconds) => guard.extend(seconds),
+            None => guard.make_endless(),
+        }
+        response.map(|body| {
+            Answer::upstream(Upstream {
+                body,
+                guard,
+                upload,
+                worker: Rc::clone(self.worker),
+                instance: instance.state.key,
+                sender: Some(sender),
+                _in_flight: in_flight,
+                idle_seconds,
+                is_finished: false,
+            })
+        })
+    }
+
+    fn ended(&self, ended: Ended) -> Refusal {
+        match ended {
+            Ended::Revoked => Refusal::invalid_token(
+                "session_revoked",
+                "this session was ended while the request was under way; sign in again",
+            ),
+            Ended::TimedOut | Ended::Stopping => {
+                self.count("timeout");
+                Refusal::new(
+                    StatusCode::GATEWAY_TIMEOUT,
+                    "upstream_timeout",
+                    format!(
+                        "the service `{}` did not begin to answer in time; its logs may say why",
+                        self.outgoing.service.name
+                    ),
+                )
+            }
+        }
+    }
+
+    fn count(&self, kind: &'static str) {
+        let errors = &self.worker.shared.metrics.gateway().upstream_errors;
+        errors.get_or_create_owned(&Kind { kind }).inc();
+    }
+}
+
+/// The search for an instance: which ones were tried, and how long there is to wait.
+#[derive(Default)]
+struct Search {
+    tried: Vec<u64>,
+    /// Where the last attempt failed half-way: the last to be tried again.
+    last_resort: Option<u64>,
+    waiting_since: Option<Instant>,
+}
+
+impl Search {
+    fn pass_over(&mut self, key: u64) {
+        self.tried.push(key);
+    }
+
+    fn prefer_others(&mut self, key: u64) {
+        self.last_resort = Some(key);
+    }
+
+    /// The next instance to try. When all were, and the service was up a moment ago, waits for one
+    /// to come or to come back.
+    async fn next(
+        &mut self,
+        worker: &Rc<Worker>,
+        service: &ServiceEntry,
+    ) -> Result<Arc<Instance>, Refusal> {
+        loop {
+            let shared = &worker.shared;
+            let table = shared.table.load();
+            // The table may be another one than at the beginning; a service that is gone from it
+            // has no instances.
+            let current = table.service(service.name.as_str());
+            let instances = current.map_or(&[][..], |service| &service.instances);
+            let now = shared.life_ms();
+            let turn = worker.turn();
+            let tried = self.tried.len();
+            self.tried.extend(self.last_resort);
+            let preferred = choose(instances, &self.tried, turn, now);
+            self.tried.truncate(tried);
+            if let Some(chosen) = preferred.or_else(|| choose(instances, &self.tried, turn, now)) {
+                return Ok(Arc::clone(chosen));
+            }
+            let times = &shared.policy.times;
+            let was_up = service.record.was_up(now, times.moment_ms);
+            let is_first = self.waiting_since.is_none();
+            let since = *self.waiting_since.get_or_insert_with(Instant::now);
+            if !was_up || since.elapsed() >= times.wait_for_instance {
+                return Err(no_instance(service));
+            }
+            drop(table);
+            let Some(_place) = shared.wait_place() else {
+                return Err(no_instance(service));
+            };
+            if is_first {
+                shared.metrics.gateway().waited_for_instance.inc();
+            }
+            worker.until_table_changes().await;
+            self.tried.clear();
+        }
+    }
+}
+
+fn is_idempotent(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
+    )
+}
+
+/// Takes out what is about the instance's connection, and what only the gateway says.
+fn clean(headers: &mut HeaderMap) {
+    let connection: Vec<HeaderValue> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .cloned()
+        .collect();
+    let is_dropped = |name: &header::HeaderName| {
+        is_kept_from_client(name.as_str())
+            || connection.iter().any(|value| {
+                *name != header::CONTENT_LENGTH
+                    && is_from_connection(value.as_bytes(), name.as_str())
+            })
+    };
+    let dropped: Vec<_> = headers
+        .keys()
+        .filter(|name| is_dropped(name))
+        .cloned()
+        .collect();
+    for name in dropped {
+        headers.remove(name);
+    }
+}
+
+fn client_upgrade_headers(headers: &mut HeaderMap, parts: &http::request::Parts) {
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    if let Some(protocol) = parts.headers.get(header::UPGRADE) {
+        headers.insert(header::UPGRADE, protocol.clone());
+    }
+}
+
+fn unexpected_upgrade() -> Response<Answer> {
+    let refusal = Refusal::new(
+        StatusCode::BAD_GATEWAY,
+        "upstream_failed",
+        "the service switched to a protocol that nobody asked for",
+    );
+    refusal.to_problem().to_http(None, None).map(Answer::whole)
+}
+
+fn no_instance(service: &ServiceEntry) -> Refusal {
+    Refusal::unavailable(
+        "no_instance",
+        1,
+        format!(
+            "no instance of the service `{}` can be reached; start one, or look at its health",
+            service.name
+        ),
+    )
+}
+
+fn broken(error: &hyper::Error, service: &ServiceEntry) -> Refusal {
+    tracing::debug!(service = %service.name, "no answer came: {error:?}");
+    Refusal::new(
+        StatusCode::BAD_GATEWAY,
+        "upstream_failed",
+        format!(
+            "the service `{}` closed the connection without an answer; the request may have taken effect",
+            service.name
+        ),
+    )
+}
+
+fn upload_refusal(fault: UploadFault) -> Refusal {
+    match fault {
+        UploadFault::TooLarge => too_large(),
+        UploadFault::TimedOut => Refusal::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "request_timeout",
+            "the request's body stopped coming; send it again",
+        )
+        .closing(),
+        UploadFault::BrokenOff => Refusal::malformed(
+            "malformed_body",
+            "the request's body broke off or was malformed; send it again",
+        ),
+        UploadFault::Revoked => Refusal::invalid_token(
+            "session_revoked",
+            "this session was ended while the request was under way; sign in again",
+        )
+        .closing(),
+    }
+}
+
+/// 413, after which the connection is closed: the rest of the body is not wanted.
+pub fn too_large() -> Refusal {
+    Refusal::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body_too_large",
+        "the request's body is larger than the gateway lets through; see MAX_UPLOAD_MIB",
+    )
+    .closing()
+}

@@ -1,0 +1,19 @@
+//! The engine: a thread per core, each with its own listener, runtime and connections; the HTTP
+//! library on both sides.
+
+mod answer;
+mod client_io;
+mod connect;
+mod forward;
+mod outgoing;
+mod pool;
+mod record;
+mod serve;
+mod thread;
+mod upgrade;
+mod upload;
+mod view;
+mod watch;
+mod worker;
+
+pub use thread::{Thread, spawn};

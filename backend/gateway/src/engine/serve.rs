@@ -1,0 +1,255 @@
+//! One request, from its head to its answer.
+
+use std::{convert::Infallible, net::IpAddr, rc::Rc, time::Instant};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header,
+    request::Parts,
+};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use saas_telemetry::Kind;
+use saas_web::{
+    REQUEST_ID, RequestId, TRACEPARENT, TraceContext,
+    axum::{self, body::Body},
+};
+use tower::ServiceExt as _;
+
+use super::{
+    answer::Answer,
+    client_io::ConnectionState,
+    forward::{Forwarding, too_large},
+    outgoing::Outgoing,
+    record::{Beginning, Record},
+    upgrade,
+    view::View,
+    worker::Worker,
+};
+use crate::phases::{Admission, Desk, Refusal, admit};
+
+/// A client's connection, as its requests see it.
+pub struct Connection {
+    /// The thread.
+    pub worker: Rc<Worker>,
+    /// The other end.
+    pub peer: IpAddr,
+    /// The same, as a header's value.
+    pub peer_value: HeaderValue,
+    /// What its socket and its requests share.
+    pub state: ConnectionState,
+}
+
+/// Answers a request. It never fails: whatever goes wrong is an answer.
+pub async fn answer(
+    connection: Rc<Connection>,
+    mut request: Request<Incoming>,
+) -> Result<Response<Answer>, Infallible> {
+    let started = Instant::now();
+    let framing_fault = connection.state.begin_request();
+    let upgrade = upgrade::Client::of(&mut request, &connection.state);
+    let (parts, body) = request.into_parts();
+    let worker = &connection.worker;
+    let mut record = Record::begin(Beginning {
+        worker,
+        started,
+        connection: &connection.state,
+        method: &parts.method,
+        uri: &parts.uri,
+        request_id: request_id(worker, &parts.headers),
+        trace: trace(worker, &parts.headers),
+    });
+    let view = View {
+        parts: &parts,
+        peer: connection.peer,
+        framing_fault,
+    };
+    let admission = pass_phases(worker, &view, &mut record);
+    let outcome = match admission {
+        Err(refusal) => Err(refusal),
+        Ok(Admission::Own) => Ok(own(worker, &parts).await),
+        Ok(Admission::Console) => console(worker, &parts),
+        Ok(Admission::Preflight) => Ok(preflight()),
+        Ok(Admission::Forward { path_start }) => {
+            forward(&connection, &parts, body, path_start, upgrade, &mut record).await
+        }
+    };
+    let mut response = outcome.unwrap_or_else(|refusal| refuse(&refusal, &parts, &mut record));
+    finish(&mut response, worker, &record);
+    record.answered(response.status().as_u16());
+    Ok(response.map(|answer| answer.recorded_by(record)))
+}
+
+fn pass_phases(
+    worker: &Worker,
+    view: &View<'_>,
+    record: &mut Record,
+) -> Result<Admission, Refusal> {
+    let shared = &worker.shared;
+    let table = shared.table.load();
+    worker.with_trust(|trust, trust_version| {
+        let desk = Desk {
+            policy: &shared.policy,
+            table: &table,
+            trust,
+            trust_version,
+            trust_is_fresh: &|| shared.trust_is_fresh(),
+            tokens: &worker.tokens,
+            limiter: &shared.limiter,
+            addresses: &worker.addresses,
+            now: shared.clock.now(),
+            ticks: shared.limiter.now(record.started()),
+        };
+        admit(view, &desk, &mut record.trail)
+    })
+}
+
+/// The identifier that came with the request, if it is a sound one, or a new one.
+fn request_id(worker: &Worker, headers: &HeaderMap) -> HeaderValue {
+    match headers.get(&REQUEST_ID) {
+        Some(value) if RequestId::is_sound(value.as_bytes()) => value.clone(),
+        _ => RequestId::generate(&worker.shared.clock, &worker.random).to_header(),
+    }
+}
+
+/// The gateway's span: below the one that came with the request, or the first of a new trace.
+fn trace(worker: &Worker, headers: &HeaderMap) -> TraceContext {
+    let given = headers
+        .get(&TRACEPARENT)
+        .and_then(|value| TraceContext::parse(value.as_bytes()));
+    match given {
+        Some(parent) => parent.child(&worker.random),
+        None => TraceContext::generate(&worker.random),
+    }
+}
+
+async fn own(worker: &Worker, parts: &Parts) -> Response<Answer> {
+    let mut request = Request::new(Body::empty());
+    *request.method_mut() = parts.method.clone();
+    *request.uri_mut() = parts.uri.clone();
+    for name in [header::ACCEPT, header::AUTHORIZATION] {
+        if let Some(value) = parts.headers.get(&name) {
+            request.headers_mut().insert(name, value.clone());
+        }
+    }
+    let router: axum::Router = worker.shared.own.clone();
+    let response = match router.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    };
+    let (mut parts, body) = response.into_parts();
+    let whole = body.collect().await;
+    let bytes = whole.map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes);
+    let set = |headers: &mut HeaderMap, name: HeaderName, value| {
+        headers.insert(name, HeaderValue::from_static(value));
+    };
+    set(&mut parts.headers, header::CACHE_CONTROL, "no-store");
+    set(
+        &mut parts.headers,
+        header::X_CONTENT_TYPE_OPTIONS,
+        "nosniff",
+    );
+    Response::from_parts(parts, Answer::whole(bytes))
+}
+
+fn console(worker: &Worker, parts: &Parts) -> Result<Response<Answer>, Refusal> {
+    let Some(files) = &worker.shared.console else {
+        return Err(Refusal::not_found("no console is served here"));
+    };
+    let path = parts.uri.path();
+    let found = files.answer(path, &parts.method, &parts.headers)?;
+    Ok(found.map(Answer::whole))
+}
+
+fn preflight() -> Response<Answer> {
+    let mut response = Response::new(Answer::whole(Bytes::new()));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+async fn forward(
+    connection: &Connection,
+    parts: &Parts,
+    body: Incoming,
+    path_start: Option<usize>,
+    upgrade: Option<upgrade::Client>,
+    record: &mut Record,
+) -> Result<Response<Answer>, Refusal> {
+    let worker = &connection.worker;
+    let trail = &record.trail;
+    // All three are set by the time a request is admitted for forwarding.
+    let (Some(rule), Some(service), Some(client)) =
+        (trail.rule.clone(), trail.service.clone(), trail.client)
+    else {
+        return Err(Refusal::not_found("no route leads there"));
+    };
+    if let Some(largest) = worker.shared.policy.largest_upload
+        && body.size_hint().lower() > largest
+    {
+        return Err(too_large());
+    }
+    let forwarding = Forwarding {
+        worker,
+        outgoing: Outgoing {
+            parts,
+            path_start,
+            record,
+            rule: &rule,
+            service: &service,
+            client,
+            peer: &connection.peer_value,
+            is_upgrade: upgrade.is_some(),
+        },
+        upgrade,
+    };
+    let forwarded = forwarding.run(body).await?;
+    record.instance = Some(forwarded.instance);
+    Ok(forwarded.response)
+}
+
+fn refuse(refusal: &Refusal, parts: &Parts, record: &mut Record) -> Response<Answer> {
+    record.refused(refusal.code());
+    let shared = &record.worker.shared;
+    let metrics = shared.metrics.gateway();
+    if matches!(
+        refusal.status(),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+    ) {
+        let kind = refusal.code();
+        metrics.refused.get_or_create_owned(&Kind { kind }).inc();
+    }
+    let request_id = record.request_id.to_str().ok();
+    let problem = refusal.to_problem();
+    let mut response = problem.to_http(request_id, Some(parts.uri.path()));
+    let headers = response.headers_mut();
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    if refusal.closes() {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if parts.method == Method::HEAD {
+        let length = HeaderValue::from(response.body().len());
+        response
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, length);
+        *response.body_mut() = Bytes::new();
+    }
+    response.map(Answer::whole)
+}
+
+/// What every answer carries.
+fn finish(response: &mut Response<Answer>, worker: &Worker, record: &Record) {
+    let is_upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, record.request_id.clone());
+    headers.insert(TRACEPARENT, record.trace.to_header());
+    record.trail.cors.write(headers);
+    if let Some(quota) = &record.trail.quota {
+        quota.write(headers);
+    }
+    if worker.shared.stopping.is_cancelled() && !is_upgraded {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+}

@@ -1,0 +1,222 @@
+//! One thread's life: accept, serve, and at the end leave nothing half done.
+
+use std::{
+    future::poll_fn,
+    io,
+    net::{self, SocketAddr},
+    pin::pin,
+    rc::Rc,
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use futures_util::FutureExt as _;
+use http::HeaderValue;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::{Builder, LocalOptions, LocalRuntime},
+    time::{Instant, MissedTickBehavior, interval, sleep},
+};
+
+use super::{
+    client_io::{ClientIo, ConnectionState},
+    serve::{Connection, answer},
+    worker::Worker,
+};
+use crate::shared::Shared;
+
+/// A request's head may be this large; more is refused with 431.
+const LARGEST_HEAD: usize = 64 * 1024;
+/// Headers a request may have; more are refused with 431.
+const MOST_HEADERS: usize = 128;
+/// Clients' connections per thread. One more is closed at once, so that those that are there keep
+/// working.
+const MOST_CONNECTIONS: usize = 20_000;
+/// A silent peer is asked after so long whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+/// After the signal to stop, event streams and upgraded connections go on for so long at most: their
+/// clients connect again, elsewhere.
+const ENDLESS: Duration = Duration::from_secs(5);
+/// How often the end looks whether everything is closed.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// A running thread.
+#[derive(Debug)]
+pub struct Thread(thread::JoinHandle<usize>);
+
+impl Thread {
+    /// Waits for the thread to end: how many connections it had to cut off.
+    pub fn join(self) -> usize {
+        // A panic of a whole thread is told by the panic's own message.
+        self.0.join().unwrap_or(0)
+    }
+}
+
+/// Starts a thread on a listener of its own.
+pub fn spawn(shared: Arc<Shared>, listener: net::TcpListener, number: usize) -> io::Result<Thread> {
+    // Connections inherit both on Linux, which saves two system calls for each. Answers are written
+    // whole, so nothing is won by holding them back; peers that vanished are found out.
+    let socket = SockRef::from(&listener);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
+    let (began, beginning) = mpsc::sync_channel(1);
+    let handle = thread::Builder::new()
+        .name(format!("gateway-{number}"))
+        .spawn(move || match runtime(listener) {
+            Ok((runtime, listener)) => {
+                let _ = began.send(Ok(()));
+                runtime.block_on(run(shared, listener))
+            }
+            Err(error) => {
+                let _ = began.send(Err(error));
+                0
+            }
+        })?;
+    let began = beginning.recv().map_err(io::Error::other)?;
+    began.map(|()| Thread(handle))
+}
+
+/// The thread's own runtime: it never leaves the thread, so its tasks need no locks.
+fn runtime(listener: net::TcpListener) -> io::Result<(LocalRuntime, TcpListener)> {
+    let runtime = Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build_local(LocalOptions::default())?;
+    let entered = runtime.enter();
+    let listener = TcpListener::from_std(listener)?;
+    drop(entered);
+    Ok((runtime, listener))
+}
+
+async fn run(shared: Arc<Shared>, listener: TcpListener) -> usize {
+    let stopping = shared.stopping.clone();
+    let times = shared.policy.times;
+    let worker = Worker::new(shared);
+    tokio::task::spawn_local(tick(Rc::clone(&worker)));
+    tokio::task::spawn_local(follow_trust(Rc::clone(&worker)));
+    let http = Rc::new(http());
+    accept_until(&worker, &http, &listener, stopping.cancelled()).await;
+    let deadline = Instant::now() + times.grace;
+    // A request that is on its way on an idle connection is still answered, and so is who connects
+    // before the others have noticed that this gateway leaves.
+    let linger = sleep(times.linger.min(times.grace));
+    accept_until(&worker, &http, &listener, linger).await;
+    // Closing a listener resets the connections in its queue, so the queue is emptied first.
+    while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
+        connect(&worker, &http, stream, peer);
+    }
+    drop(listener);
+    worker.close_connections();
+    let endless = Instant::now() + (times.grace / 2).min(ENDLESS);
+    while worker.count_open() > 0 && Instant::now() < deadline {
+        if Instant::now() >= endless {
+            worker.watch.end_endless();
+        }
+        sleep(LOOK).await;
+    }
+    worker.count_open()
+}
+
+fn http() -> http1::Builder {
+    let mut http = http1::Builder::new();
+    // Slow clients are this crate's own concern: see `client_io`.
+    http.header_read_timeout(None)
+        .max_header_size(LARGEST_HEAD)
+        .max_headers(MOST_HEADERS)
+        .pipeline_flush(true);
+    http
+}
+
+async fn accept_until(
+    worker: &Rc<Worker>,
+    http: &Rc<http1::Builder>,
+    listener: &TcpListener,
+    end: impl Future<Output = ()>,
+) {
+    let mut end = pin!(end);
+    loop {
+        tokio::select! {
+            biased;
+            () = end.as_mut() => return,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => connect(worker, http, stream, peer),
+                Err(error) => pause_after(&error).await,
+            },
+        }
+    }
+}
+
+/// A connection that was gone before it was accepted is no reason to wait. Anything else is most
+/// likely a lack of file descriptors, which only other connections' ends can mend.
+async fn pause_after(error: &io::Error) {
+    let is_gone = matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+    );
+    if !is_gone {
+        tracing::error!(%error, "cannot accept connections for the moment");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn connect(worker: &Rc<Worker>, http: &Rc<http1::Builder>, stream: TcpStream, peer: SocketAddr) {
+    if worker.count_open() >= MOST_CONNECTIONS {
+        tracing::warn!("too many connections; one is closed");
+        return;
+    }
+    let state = ConnectionState::default();
+    let watched = worker.watch_connection(state.clone());
+    let peer = peer.ip().to_canonical();
+    let peer_value = HeaderValue::from_str(&peer.to_string());
+    let connection = Rc::new(Connection {
+        worker: Rc::clone(worker),
+        peer,
+        peer_value: peer_value.unwrap_or_else(|_| HeaderValue::from_static("unknown")),
+        state: state.clone(),
+    });
+    let io = TokioIo::new(ClientIo::new(stream, state));
+    let service = service_fn(move |request| answer(Rc::clone(&connection), request));
+    let served = http.serve_connection(io, service).with_upgrades();
+    let worker = Rc::clone(worker);
+    tokio::task::spawn_local(async move {
+        let mut served = pin!(served);
+        let mut is_told = false;
+        let ended = poll_fn(|context| {
+            if worker.is_closing() && !is_told {
+                is_told = true;
+                served.as_mut().graceful_shutdown();
+            }
+            served.as_mut().poll(context)
+        })
+        .await;
+        if let Err(error) = ended {
+            tracing::debug!(%peer, "a connection ended early: {error}");
+        }
+        drop(watched);
+    });
+}
+
+/// Once a second, as long as the thread lives.
+async fn tick(worker: Rc<Worker>) {
+    let mut seconds = interval(Duration::from_secs(1));
+    seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    seconds.tick().await;
+    loop {
+        seconds.tick().await;
+        worker.tick();
+    }
+}
+
+/// Ends what was revoked, as soon as that is known.
+async fn follow_trust(worker: Rc<Worker>) {
+    let mut versions = worker.shared.trust.versions();
+    while versions.changed().await.is_ok() {
+        worker.end_revoked();
+    }
+}

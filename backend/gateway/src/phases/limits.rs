@@ -1,0 +1,145 @@
+//! How much a tenant and an address may ask for.
+
+use std::{cell::RefCell, collections::HashMap, fmt::Write as _, net::IpAddr, sync::Arc};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{Client, Desk, Principal, Refusal};
+use crate::limiter::{AddressBuckets, BURST_SECONDS, Empty, Left, Limiter, address_key};
+
+const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// Buckets of addresses kept by one thread before it starts over.
+const MOST_ADDRESSES: usize = 4096;
+
+/// The buckets of addresses that this thread has met, so that the shared maps are asked once.
+#[derive(Debug, Default)]
+pub struct AddressCache(RefCell<HashMap<IpAddr, Arc<AddressBuckets>>>);
+
+impl AddressCache {
+    /// The buckets of an address.
+    pub fn get(&self, address: IpAddr, limiter: &Limiter) -> Arc<AddressBuckets> {
+        let key = address_key(address);
+        let mut kept = self.0.borrow_mut();
+        if let Some(found) = kept.get(&key) {
+            return Arc::clone(found);
+        }
+        if kept.len() >= MOST_ADDRESSES {
+            kept.clear();
+        }
+        let buckets = limiter.address(key);
+        kept.insert(key, Arc::clone(&buckets));
+        buckets
+    }
+
+    /// Lets go of all of them, so that the shared maps can forget those nobody uses.
+    pub fn clear(&self) {
+        *self.0.borrow_mut() = HashMap::new();
+    }
+}
+
+/// What is left of the limit that binds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    policy: &'static str,
+    /// Requests a second.
+    rate: u32,
+    remaining: u32,
+    full_in: u32,
+}
+
+impl Quota {
+    /// Writes `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers): the burst
+    /// over the seconds that refill it, what remains of it, and when it is whole again.
+    pub fn write(&self, headers: &mut HeaderMap) {
+        let Self {
+            policy,
+            rate,
+            remaining,
+            full_in,
+        } = self;
+        let burst = rate.saturating_mul(BURST_SECONDS);
+        let mut text = String::with_capacity(32);
+        let mut set = |name, arguments: std::fmt::Arguments<'_>| {
+            text.clear();
+            if text.write_fmt(arguments).is_ok()
+                && let Ok(value) = HeaderValue::from_str(&text)
+            {
+                headers.insert(name, value);
+            }
+        };
+        set(
+            RATELIMIT_POLICY,
+            format_args!("\"{policy}\";q={burst};w={BURST_SECONDS}"),
+        );
+        set(
+            RATELIMIT,
+            format_args!("\"{policy}\";r={remaining};t={full_in}"),
+        );
+    }
+}
+
+/// Takes one request from the address's bucket and from the tenant's. The quota told is the
+/// tenant's if there is one.
+pub(super) fn take(
+    desk: &Desk<'_>,
+    client: Client,
+    principal: Option<&Principal>,
+    quota: &mut Option<Quota>,
+) -> Result<(), Refusal> {
+    let per_address = desk.policy.rate_per_address;
+    if per_address > 0 {
+        let buckets = desk.addresses.get(client.address, desk.limiter);
+        let taken = buckets.requests.take(desk.ticks, per_address);
+        settle("address", per_address, taken, quota).inspect_err(|_| {
+            desk.policy.counts.limited_address.inc();
+        })?;
+    }
+    let Some(principal) = principal else {
+        return Ok(());
+    };
+    let (Some(tenant), Some(bucket)) = (principal.claims.tid, principal.bucket(desk.limiter))
+    else {
+        return Ok(());
+    };
+    let own = desk
+        .trust
+        .and_then(|trust| trust.tenant(tenant)?.rate_limit);
+    let per_tenant = own.unwrap_or(desk.policy.rate_per_tenant);
+    if per_tenant > 0 {
+        let taken = bucket.take(desk.ticks, per_tenant);
+        settle("tenant", per_tenant, taken, quota).inspect_err(|_| {
+            desk.policy.counts.limited_tenant.inc();
+        })?;
+    }
+    Ok(())
+}
+
+fn settle(
+    policy: &'static str,
+    rate: u32,
+    taken: Result<Left, Empty>,
+    quota: &mut Option<Quota>,
+) -> Result<(), Refusal> {
+    let told = |remaining, full_in| Quota {
+        policy,
+        rate,
+        remaining,
+        full_in,
+    };
+    match taken {
+        Ok(left) => {
+            *quota = Some(told(left.remaining, left.full_in));
+            Ok(())
+        }
+        Err(empty) => {
+            *quota = Some(told(0, empty.full_in));
+            Err(Refusal::too_many(
+                "rate_limited",
+                empty.retry_after,
+                format!("more than {rate} requests a second for this {policy}; slow down"),
+            ))
+        }
+    }
+}

@@ -1,0 +1,4 @@
+use super::*;
+pub(crate) fn claims() -> saas_domain::AccessClaims {
+    todo!()
+}

@@ -1,0 +1,124 @@
+//! What was set for the whole process, in the form that requests need.
+
+use std::time::Duration;
+
+use saas_config::{CorsOrigins, Networks, Settings};
+use saas_telemetry::{Counter, Kind, Metrics};
+
+use crate::phases::Cors;
+
+/// What requests are measured by.
+#[derive(Debug)]
+pub struct Policy {
+    /// Whose forwarding headers are believed.
+    pub trusted_proxies: Networks,
+    /// Where instances may be.
+    pub upstream_networks: Networks,
+    /// Which web pages may read answers.
+    pub cors: Cors,
+    /// Whether credentials over plain HTTP from far away are refused.
+    pub is_production: bool,
+    /// Whether there is a console to serve.
+    pub serves_console: bool,
+    /// Requests a second for a tenant; 0: no limit.
+    pub rate_per_tenant: u32,
+    /// Requests a second for an address; 0: no limit.
+    pub rate_per_address: u32,
+    /// The largest request body, in bytes.
+    pub largest_upload: Option<u64>,
+    /// How long things may take.
+    pub times: Times,
+    /// Counters the phases raise.
+    pub counts: PhaseCounts,
+}
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// Until a connection to an instance stands.
+    pub connect: Duration,
+    /// Seconds until the answer's head is there, counted from the last of the upload.
+    pub answer_head: u32,
+    /// Seconds between two pieces of a body, in either direction; event streams and upgraded
+    /// connections may be silent for longer.
+    pub idle_body: u32,
+    /// Seconds a client may take for a request's head.
+    pub request_head: u32,
+    /// Seconds a connection is kept open without a request.
+    pub idle_connection: u32,
+    /// How long a request waits for an instance of a service that was up a moment ago.
+    pub wait_for_instance: Duration,
+    /// What a moment is, in milliseconds.
+    pub moment_ms: u64,
+    /// From the signal to stop until connections without a request are closed.
+    pub linger: Duration,
+    /// From the signal to stop until what is left is cut off.
+    pub grace: Duration,
+}
+
+impl Times {
+    /// The usual ones, with the grace time that was set.
+    pub const fn new(grace: Duration) -> Self {
+        Self {
+            connect: Duration::from_secs(2),
+            answer_head: 60,
+            idle_body: 60,
+            request_head: 10,
+            idle_connection: 75,
+            wait_for_instance: Duration::from_secs(5),
+            moment_ms: 30_000,
+            linger: Duration::from_millis(500),
+            grace,
+        }
+    }
+}
+
+/// Counters the phases raise.
+#[derive(Clone, Debug)]
+pub struct PhaseCounts {
+    /// Refused by a tenant's limit.
+    pub limited_tenant: Counter,
+    /// Refused by an address's limit.
+    pub limited_address: Counter,
+}
+
+impl PhaseCounts {
+    fn new(metrics: &Metrics) -> Self {
+        let limited = |kind| {
+            let family = &metrics.gateway().rate_limited;
+            family.get_or_create_owned(&Kind { kind })
+        };
+        Self {
+            limited_tenant: limited("tenant"),
+            limited_address: limited("address"),
+        }
+    }
+}
+
+impl Policy {
+    /// From the settings. `console_origin` is where the console is reached, the one origin whose
+    /// pages may send cookies.
+    pub fn new(
+        settings: &Settings,
+        console_origin: &str,
+        serves_console: bool,
+        metrics: &Metrics,
+    ) -> Self {
+        let origins: &[String] = match &settings.cors_origins {
+            CorsOrigins::Any => &["*".to_owned()],
+            CorsOrigins::Only(origins) => origins,
+        };
+        Self {
+            trusted_proxies: settings.trusted_proxies.clone(),
+            upstream_networks: settings.upstream_networks.clone(),
+            cors: Cors::new(origins, Some(console_origin)),
+            is_production: settings.environment.is_production(),
+            serves_console,
+            rate_per_tenant: settings.rate_limit_per_tenant.unwrap_or(0),
+            rate_per_address: settings.rate_limit_per_address.unwrap_or(0),
+            largest_upload: settings.max_upload_bytes,
+            times: Times::new(settings.shutdown_grace),
+            counts: PhaseCounts::new(metrics),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! `/internal/v1/gateways`: what gateways tell, so that a drain knows when nothing is in flight.
+
+pub(super) mod leave;
+pub(super) mod report;

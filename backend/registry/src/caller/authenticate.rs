@@ -1,0 +1,141 @@
+//! From a request's headers to a [`Caller`].
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use http::request::Parts;
+use saas_config::{Environment, Secret};
+use saas_domain::Clock;
+use saas_registry_client::{Follower, Standing, TrustTable};
+use saas_security::{InternalVerifier, RegistrationTokens, TokenError, constant_time_eq};
+use saas_web::{Problem, bearer_token};
+
+use super::{Caller, development};
+use crate::app::App;
+
+/// Trust that was not confirmed for this long is stale: the stream beats four times in it.
+const TRUST_LASTS_MILLIS: u64 = 1000;
+
+/// Knows every kind of credential the registry takes.
+#[derive(Clone)]
+pub(crate) struct Authenticator(Arc<Keys>);
+
+pub(crate) struct Keys {
+    pub(crate) environment: Environment,
+    pub(crate) clock: Clock,
+    pub(crate) internal: InternalVerifier,
+    pub(crate) registration: RegistrationTokens,
+    pub(crate) trust: Follower<TrustTable>,
+    pub(crate) metrics_token: Option<Secret>,
+}
+
+impl Authenticator {
+    pub(crate) fn new(keys: Keys) -> Self {
+        Self(Arc::new(keys))
+    }
+
+    fn authenticate(&self, parts: &Parts) -> Result<Caller, Problem> {
+        if let Some(token) = bearer_token(&parts.headers) {
+            return self.by_token(token);
+        }
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        if self.0.environment == Environment::Development
+            && !parts.headers.contains_key(http::header::AUTHORIZATION)
+            && peer.is_some_and(|peer| development::is_local(peer.0, &parts.headers))
+        {
+            return Ok(Caller::Developer);
+        }
+        Err(Problem::unauthorized(
+            "token_required",
+            "send a token: `Authorization: Bearer …`",
+        ))
+    }
+
+    fn by_token(&self, token: &str) -> Result<Caller, Problem> {
+        let now = self.0.clock.now();
+        if let Some(monitor) = &self.0.metrics_token
+            && constant_time_eq(token.as_bytes(), monitor.as_bytes())
+        {
+            return Ok(Caller::Monitor);
+        }
+        // Each kind has its own `typ`; a token of another kind is told apart before its signature
+        // is looked at.
+        match self.0.internal.verify(token, now) {
+            Ok(role) => return Ok(Caller::Internal(role)),
+            Err(TokenError::Algorithm) => {}
+            Err(error) => return Err(refused(error)),
+        }
+        match self.0.registration.verify(token, now) {
+            Ok(grant) => return Ok(Caller::Service(grant)),
+            Err(TokenError::Algorithm) => {}
+            Err(error) => return Err(refused(error)),
+        }
+        self.by_access_token(token)
+    }
+
+    fn by_access_token(&self, token: &str) -> Result<Caller, Problem> {
+        let trust = &self.0.trust;
+        let is_fresh = trust
+            .silent_millis()
+            .is_some_and(|ms| ms <= TRUST_LASTS_MILLIS);
+        if !trust.is_ready() || !is_fresh {
+            return Err(Problem::unavailable(
+                "trust_stale",
+                1,
+                "whether this token still holds cannot be said at the moment; try again",
+            ));
+        }
+        let table = trust.load();
+        let claims = table.verify(token, self.0.clock.now()).map_err(refused)?;
+        match table.standing(&claims) {
+            Standing::Good => {}
+            Standing::SessionRevoked => {
+                return Err(Problem::unauthorized(
+                    "session_ended",
+                    "the session was ended; sign in again",
+                ));
+            }
+            Standing::Stale => {
+                return Err(Problem::unauthorized(
+                    "token_stale",
+                    "your rights changed since the token was issued; refresh it",
+                ));
+            }
+            Standing::TenantSuspended => {
+                return Err(Problem::forbidden(
+                    "tenant_suspended",
+                    "the tenant is suspended; ask the operator",
+                ));
+            }
+        }
+        if claims.restricted {
+            return Err(Problem::forbidden(
+                "password_change_required",
+                "change the password first: POST /v1/me/password in core",
+            ));
+        }
+        Ok(Caller::Person(Box::new(claims)))
+    }
+}
+
+fn refused(error: TokenError) -> Problem {
+    let problem = match error {
+        TokenError::Expired => {
+            Problem::unauthorized("token_expired", "the token has expired; get a new one")
+        }
+        _ => Problem::unauthorized(
+            "token_invalid",
+            "the token is none that this installation issued; get a new one",
+        ),
+    };
+    problem.source(error)
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        app.authenticator().authenticate(parts)
+    }
+}

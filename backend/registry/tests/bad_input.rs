@@ -1,0 +1,263 @@
+//! What bad input gets: the right status, and a problem that says what to do. Never a 500.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use saas_config::Networks;
+use serde_json::{Value, json};
+use support::{Home, Registry, http::raw, noon};
+
+const INSTANCES: &str = "/v1/services/orders/instances";
+
+fn with(change: &Value) -> Value {
+    let mut body = json!({"address": "127.0.0.1", "port": 9000});
+    for (name, value) in change.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    body
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registration_that_is_not_sound_names_the_field() {
+    let home = Home::sqlite().await;
+    let registry = Registry::start(&home, noon()).await;
+    let long = "a".repeat(300);
+    for (change, pointer) in [
+        (json!({"address": ""}), "/address"),
+        (json!({"address": "http://10.0.0.1"}), "/address"),
+        (json!({"address": "10.0.0.1:80"}), "/address"),
+        (json!({"address": "a\u{0}b"}), "/address"),
+        (json!({"address": long}), "/address"),
+        (json!({"address": 7}), "/address"),
+        (json!({"port": 0}), "/port"),
+        (json!({"port": 65536}), "/port"),
+        (json!({"port": "9000"}), "/port"),
+        (json!({"id": "with space"}), "/id"),
+        (json!({"id": ""}), "/id"),
+        (json!({"scheme": "ftp"}), "/scheme"),
+        (json!({"version": "1\n2"}), "/version"),
+        (json!({"version": long}), "/version"),
+        (json!({"weight": 1001}), "/weight"),
+        (json!({"weight": -1}), "/weight"),
+        (json!({"lease_seconds": 4}), "/lease_seconds"),
+        (json!({"lease_seconds": 1e9}), "/lease_seconds"),
+        (json!({"tags": ["ok", ""]}), "/tags/1"),
+        (json!({"tags": [long]}), "/tags/0"),
+        (json!({"metadata": {"a": long}}), "/metadata"),
+        (json!({"metadata": {"a": "\u{0}"}}), "/metadata"),
+        (json!({"check": {"type": "ping"}}), "/check/type"),
+        (
+            json!({"check": {"type": "http", "path": "no"}}),
+            "/check/path",
+        ),
+        (
+            json!({"check": {"type": "tcp", "path": "/x"}}),
+            "/check/path",
+        ),
+        (
+            json!({"check": {"type": "tcp", "interval_seconds": 0}}),
+            "/check/interval_seconds",
+        ),
+        (
+            json!({"gateway": {"public_paths": ["/*"]}}),
+            "/gateway/public_paths/0",
+        ),
+        (
+            json!({"gateway": {"public_paths": ["/a/../b"]}}),
+            "/gateway/public_paths/0",
+        ),
+    ] {
+        let answer = registry.call("POST", INSTANCES, "", &with(&change)).await;
+        let problem = answer.problem(422, "invalid_body");
+        let errors = problem.body["errors"].to_string();
+        assert!(
+            errors.contains(&format!("\"{pointer}\"")),
+            "{change}: {errors}"
+        );
+    }
+    let answer = registry
+        .call("POST", INSTANCES, "", &with(&json!({"adress": "x"})))
+        .await;
+    answer.problem(422, "invalid_body");
+    let answer = registry
+        .call("POST", INSTANCES, "", &json!({"port": 1}))
+        .await;
+    answer.problem(422, "invalid_body");
+    assert!(registry.get("/v1/services").await.expect(200).body["items"] == json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bytes_that_are_no_json_object_are_refused() {
+    let home = Home::sqlite().await;
+    let registry = Registry::start(&home, noon()).await;
+    let url = registry.url(INSTANCES);
+    let post = async |body: &[u8]| raw("POST", &url, "", body.to_vec(), &[]).await;
+    for bad in [
+        &b"{"[..],
+        b"{\"address\": \"a\", \"port\": 1}x",
+        b"\xff\xfe",
+        b"{\"address\": \"\xff\"}",
+    ] {
+        post(bad).await.problem(400, "malformed_json");
+    }
+    for wrong in [&b"[]"[..], b"null", b"7", b"\"text\""] {
+        post(wrong).await.problem(422, "invalid_body");
+    }
+    let huge = format!("{{\"address\": \"{}\"}}", "a".repeat(2 << 20));
+    post(huge.as_bytes()).await.problem(413, "body_too_large");
+    let deep = "[".repeat(100_000);
+    assert!(post(deep.as_bytes()).await.status < 500);
+    let answer = raw(
+        "POST",
+        &url,
+        "",
+        b"{}".to_vec(),
+        &[("content-type", "text/plain")],
+    )
+    .await;
+    assert!(
+        matches!(answer.status, 400 | 415 | 422),
+        "{}",
+        answer.status
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn paths_and_queries_are_checked() {
+    let home = Home::sqlite().await;
+    let registry = Registry::start(&home, noon()).await;
+    registry.register("orders", "a", 15).await.expect(201);
+    for path in [
+        "/v1/services/Orders",
+        "/v1/services/a..b",
+        "/v1/services/%ff",
+        "/v1/services/%00",
+        "/v1/services/Orders/instances",
+        "/v1/routes/not-a-uuid",
+    ] {
+        registry.get(path).await.problem(400, "invalid_path");
+    }
+    for query in [
+        "/v1/services?limit=0",
+        "/v1/services?limit=201",
+        "/v1/services?limit=x",
+        "/v1/services?sort=port",
+        "/v1/services?is_active=maybe",
+        "/v1/services/orders/instances?status=sleeping",
+        "/v1/routes?service=Bad%20Name",
+    ] {
+        let answer = registry.get(query).await;
+        assert!(
+            matches!(answer.status, 400 | 422),
+            "{query}: {}",
+            answer.status
+        );
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+    }
+    registry
+        .get("/v1/services?cursor=!")
+        .await
+        .problem(400, "invalid_cursor");
+    registry
+        .get("/v1/services/unknown")
+        .await
+        .problem(404, "not_found");
+    registry
+        .get("/v1/services/unknown/instances")
+        .await
+        .problem(404, "not_found");
+    registry.get("/nothing").await.problem(404, "not_found");
+    let answer = registry
+        .call("DELETE", "/v1/services", "", &Value::Null)
+        .await;
+    answer.problem(405, "method_not_allowed");
+    let token = registry.operator();
+    let drain = "/v1/services/orders/instances/a/drain?wait=601";
+    let answer = registry.call("POST", drain, &token, &Value::Null).await;
+    assert!(matches!(answer.status, 400 | 422), "{}", answer.status);
+    let url = registry.url("/v1/services/orders");
+    let stale = [("if-match", "3")];
+    let answer = support::call("PATCH", &url, &token, &json!({"is_active": true}), &stale).await;
+    answer.problem(400, "invalid_if_match");
+    let answer = registry
+        .call("PATCH", "/v1/services/orders", &token, &json!({}))
+        .await;
+    answer.problem(422, "invalid_body");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_route_that_is_not_sound_names_the_field() {
+    let home = Home::sqlite().await;
+    let registry = Registry::start(&home, noon()).await;
+    let token = registry.operator();
+    for (change, pointer) in [
+        (json!({"path": "shop"}), "/path"),
+        (json!({"path": "/a//b"}), "/path"),
+        (json!({"path": "/a/../b"}), "/path"),
+        (json!({"path": "/a?b=c"}), "/path"),
+        (json!({"service": "Orders"}), "/service"),
+        (json!({"hosts": ["a.example:80"]}), "/hosts/0"),
+        (json!({"hosts": ["*.example"]}), "/hosts/0"),
+        (json!({"methods": ["get"]}), "/methods/0"),
+        (json!({"methods": ["CONNECT"]}), "/methods/0"),
+        (json!({"access": "everybody"}), "/access"),
+        (
+            json!({"required_permission": "read"}),
+            "/required_permission",
+        ),
+        (
+            json!({"access": "public", "required_permission": "a:b"}),
+            "/required_permission",
+        ),
+        (json!({"name": ""}), "/name"),
+        (json!({"is_enabled": "yes"}), "/is_enabled"),
+    ] {
+        let mut body = json!({"path": "/shop", "service": "orders"});
+        for (name, value) in change.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        let answer = registry.call("POST", "/v1/routes", &token, &body).await;
+        let problem = answer.problem(422, "invalid_body");
+        let errors = problem.body["errors"].to_string();
+        assert!(
+            errors.contains(&format!("\"{pointer}\"")),
+            "{change}: {errors}"
+        );
+    }
+    let body = json!({"path": "/shop", "service": "orders", "priority": 1});
+    let answer = registry.call("POST", "/v1/routes", &token, &body).await;
+    answer.problem(422, "invalid_body");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_that_nobody_should_connect_to_is_refused() {
+    let home = Home::sqlite().await;
+    let registry = Registry::start_with(&home, noon(), |settings| {
+        let networks = ["127.0.0.0/8", "169.254.0.0/16", "::/0"];
+        settings.upstream_networks = networks
+            .iter()
+            .map(|network| network.parse().unwrap())
+            .collect::<Networks>();
+    })
+    .await;
+    for address in [
+        "169.254.169.254",
+        "fe80::1",
+        "0.0.0.0",
+        "::",
+        "192.0.2.1",
+        "::ffff:169.254.169.254",
+    ] {
+        let body = with(&json!({"address": address}));
+        let answer = registry.call("POST", INSTANCES, "", &body).await;
+        answer.problem(422, "address_not_allowed");
+    }
+    let body = with(&json!({"address": "::1"}));
+    registry
+        .call("POST", INSTANCES, "", &body)
+        .await
+        .expect(201);
+    let targets = registry.get("/prometheus/targets").await.expect(200).body;
+    assert_eq!(targets[0]["targets"], json!(["[::1]:9000"]));
+}

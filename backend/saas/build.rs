@@ -1,0 +1,48 @@
+//! Embeds the built console, `frontend/admin/dist`, as a table of paths and bytes.
+//!
+//! Without a built console the table is empty, so that checks and tests of the back end need no
+//! Node.js; the gateway then says how to build it.
+
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+};
+
+fn main() -> io::Result<()> {
+    let manifest = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
+    let dist = manifest.join("../../frontend/admin/dist");
+    println!("cargo:rerun-if-changed={}", dist.display());
+    println!("cargo:rerun-if-changed=build.rs");
+    let mut files = Vec::new();
+    if dist.is_dir() {
+        collect(&dist, &dist, &mut files)?;
+        // By name, as the look-up's binary search compares them.
+        files.sort();
+    }
+    let mut table = String::from("static FILES: &[(&str, &[u8])] = &[\n");
+    for (name, file) in &files {
+        table.push_str(&format!("    ({name:?}, include_bytes!({file:?})),\n"));
+    }
+    table.push_str("];\n");
+    let out = PathBuf::from(variable("OUT_DIR")?);
+    fs::write(out.join("console_files.rs"), table)
+}
+
+fn variable(name: &str) -> io::Result<String> {
+    env::var(name).map_err(io::Error::other)
+}
+
+/// Every file below `folder`: its name relative to `root`, and its absolute path.
+fn collect(root: &Path, folder: &Path, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(root, &path, files)?;
+        } else {
+            let name = path.strip_prefix(root).map_err(io::Error::other)?;
+            let name = name.to_string_lossy().replace('\\', "/");
+            files.push((name, path.canonicalize()?));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! The command line: what `saas --help` shows.
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use saas_domain::{InstanceId, ServiceName};
+
+/// A platform for launching a software-as-a-service product: service registry, API gateway, core
+/// service and console in one program.
+///
+/// Settings come from the environment, from ./saas.toml (or the file that SAAS_CONFIG names), and
+/// any of them from a file by <NAME>_FILE; `saas config show` lists them. Exit status: 0 done, 1
+/// failed, 2 something to be corrected in the command, the settings or the surroundings first.
+#[derive(Debug, Parser)]
+#[command(name = "saas", version, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `saas` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the whole platform in one process: registry, gateway, core and console.
+    ///
+    /// Data lies in DATA_DIR (./data), in SQLite unless DATABASE_URL says otherwise. The first
+    /// start makes an administrator (ADMIN_EMAIL) and prints the one-time password once. When
+    /// ready it writes DATA_DIR/run.json with the addresses and the process identifier.
+    Up,
+    /// Run the service registry alone, on PostgreSQL.
+    Registry,
+    /// Run the gateway alone; it finds core through the registry at REGISTRY_URL.
+    Gateway,
+    /// Run the core service alone, on PostgreSQL.
+    Core,
+    /// Change the database's schema, under a lock when several start at once.
+    #[command(subcommand)]
+    Migrate(Migrate),
+    /// Look at the settings.
+    #[command(subcommand)]
+    Config(Config),
+    /// Make tokens for business services.
+    #[command(subcommand)]
+    Token(Token),
+    /// Take an instance out of service: no new requests, wait for those under way.
+    ///
+    /// For a Kubernetes preStop hook and for scripts. Exit status 1 if requests were still under
+    /// way, or a gateway had not confirmed, when the wait was over.
+    Drain(Drain),
+    /// Ask a service on this machine whether it is ready; needs no shell and no curl.
+    Healthcheck(Healthcheck),
+    /// Print a service's OpenAPI description.
+    Openapi {
+        /// Whose.
+        service: Described,
+    },
+}
+
+/// `saas migrate …`
+#[derive(Debug, Subcommand)]
+pub enum Migrate {
+    /// Apply every migration that is missing.
+    Up,
+    /// Take migrations back, newest first. Data in what they made is lost.
+    Down {
+        /// How many.
+        #[arg(long, default_value_t = 1)]
+        steps: u32,
+    },
+    /// List the migrations and which of them are applied.
+    Status(Output),
+}
+
+/// `saas config …`
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Check the settings as a start would, and change nothing.
+    Check {
+        /// For which command.
+        #[arg(long, value_enum, default_value_t = ForRole::Up)]
+        role: ForRole,
+    },
+    /// List every setting with its value and where it comes from. Secrets are masked.
+    Show(Output),
+}
+
+/// `saas token …`
+#[derive(Debug, Subcommand)]
+pub enum Token {
+    /// Make a token with which instances of one service may register (REGISTRATION_TOKEN).
+    Create {
+        /// The service's name.
+        #[arg(long)]
+        service: ServiceName,
+        /// Let its registrations declare paths that need no token.
+        #[arg(long)]
+        public: bool,
+        /// For how many days it is valid.
+        #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3650))]
+        days: u32,
+    },
+}
+
+/// `saas drain`
+#[derive(Debug, Args)]
+pub struct Drain {
+    /// The service's name.
+    #[arg(long)]
+    pub service: ServiceName,
+    /// The instance's identifier.
+    #[arg(long)]
+    pub instance: InstanceId,
+    /// For how many seconds to wait.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(0..=300))]
+    pub wait: u32,
+}
+
+/// `saas healthcheck`
+#[derive(Debug, Args)]
+pub struct Healthcheck {
+    /// What to ask. By default the service that DATA_DIR/run.json names.
+    #[arg(long)]
+    pub url: Option<String>,
+    /// For how many seconds to wait.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub timeout: u32,
+}
+
+impl Healthcheck {
+    /// The wait as a duration.
+    pub fn within(&self) -> Duration {
+        Duration::from_secs(u64::from(self.timeout))
+    }
+}
+
+/// How to print.
+#[derive(Debug, Args)]
+pub struct Output {
+    /// Print JSON, for programs.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A service that has an OpenAPI description.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Described {
+    /// The core service.
+    Core,
+    /// The registry.
+    Registry,
+}
+
+/// The commands that have settings of their own.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum ForRole {
+    /// `saas up`
+    Up,
+    /// `saas registry`
+    Registry,
+    /// `saas gateway`
+    Gateway,
+    /// `saas core`
+    Core,
+}

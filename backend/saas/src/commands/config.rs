@@ -1,0 +1,59 @@
+//! `saas config`: what the settings are, and whether a start would accept them.
+
+use std::process::ExitCode;
+
+use saas_config::{Role, Settings, Sources};
+use serde_json::json;
+
+use crate::{
+    Failure,
+    cli::{ForRole, Output},
+};
+
+/// Checks the settings for a role; every complaint, not just the first.
+pub(crate) fn check(role: ForRole) -> Result<ExitCode, Failure> {
+    let role = match role {
+        ForRole::Up => Role::Up,
+        ForRole::Registry => Role::Registry,
+        ForRole::Gateway => Role::Gateway,
+        ForRole::Core => Role::Core,
+    };
+    let complaints = Settings::from_sources(role, &Sources::of_process())?.validate();
+    for complaint in &complaints {
+        eprintln!("saas: {complaint}");
+    }
+    if complaints.is_empty() {
+        println!("the settings are fit for `saas {}`", role.as_str());
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(ExitCode::from(2))
+}
+
+/// Lists every setting with its value and its origin.
+pub(crate) fn show(output: &Output) -> Result<ExitCode, Failure> {
+    let settings = Settings::from_sources(Role::Tool, &Sources::of_process())?;
+    let shown = settings.show();
+    if output.json {
+        let items: Vec<_> = shown
+            .iter()
+            .map(|one| {
+                json!({
+                    "name": one.setting.name,
+                    "value": one.value,
+                    "origin": one.origin.to_string(),
+                    "secret": one.setting.secret,
+                    "meaning": one.setting.meaning,
+                })
+            })
+            .collect();
+        println!("{:#}", json!({ "items": items }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let width = shown.iter().map(|one| one.setting.name.len()).max();
+    let width = width.unwrap_or_default();
+    for one in &shown {
+        let value = one.value.as_deref().unwrap_or("(not set)");
+        println!("{:width$}  {value}  # {}", one.setting.name, one.origin);
+    }
+    Ok(ExitCode::SUCCESS)
+}

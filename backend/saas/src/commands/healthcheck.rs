@@ -1,0 +1,31 @@
+//! `saas healthcheck`: for containers without a shell.
+
+use std::process::ExitCode;
+
+use http::Method;
+use saas_config::{Role, Settings};
+use saas_registry_client::HttpClient;
+
+use crate::{Failure, cli::Healthcheck, commands::block_on, platform::run_file};
+
+/// Exit status 0 if the service says it is ready.
+pub(crate) fn run(healthcheck: &Healthcheck) -> Result<ExitCode, Failure> {
+    let base = match &healthcheck.url {
+        Some(url) => url.clone(),
+        None => {
+            let settings = Settings::load(Role::Tool)?;
+            let run = run_file::read(&settings.data_dir);
+            run.and_then(|run| run.gateway.or(run.registry).or(run.core))
+                .ok_or_else(|| Failure::failed("nothing runs on this data directory"))?
+        }
+    };
+    let url = format!("{}/health/ready", base.trim_end_matches('/'));
+    let _answer: serde_json::Value = block_on(async {
+        HttpClient::new()
+            .json(Method::GET, &url, None, None::<&()>, healthcheck.within())
+            .await
+            .map_err(|error| Failure::failed("not ready").because(error))
+    })?;
+    println!("ready");
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,66 @@
+//! `saas migrate`: the schema's changes, by hand.
+
+use std::process::ExitCode;
+
+use saas_config::{DatabaseKind, Role, Settings};
+use saas_migration::{MigrationState, down, status, up};
+use serde_json::json;
+
+use crate::{DataDir, Failure, cli::Migrate, commands::block_on};
+
+/// Runs `saas migrate up`, `down` or `status`.
+pub(crate) fn run(command: &Migrate) -> Result<ExitCode, Failure> {
+    let settings = Settings::load(Role::Tool)?;
+    let changes = !matches!(command, Migrate::Status(_));
+    // One process per SQLite file: a platform that runs on it migrates it itself.
+    let _held = (changes && settings.database_kind() == DatabaseKind::Sqlite)
+        .then(|| DataDir::open(&settings.data_dir))
+        .transpose()?;
+    let url = settings.database_url.expose();
+    match command {
+        Migrate::Up => report("applied", &block_on(async { Ok(up(url).await?) })?),
+        Migrate::Down { steps } => {
+            report(
+                "taken back",
+                &block_on(async { Ok(down(url, *steps).await?) })?,
+            );
+        }
+        Migrate::Status(output) => {
+            let states = block_on(async { Ok(status(url).await?) })?;
+            if output.json {
+                print_json(&states);
+            } else {
+                print_table(&states);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report(done: &str, names: &[String]) {
+    if names.is_empty() {
+        println!("nothing to do");
+    }
+    for name in names {
+        println!("{done} {name}");
+    }
+}
+
+fn print_table(states: &[MigrationState]) {
+    for state in states {
+        let word = if state.is_applied {
+            "applied"
+        } else {
+            "pending"
+        };
+        println!("{word}  {}", state.name);
+    }
+}
+
+fn print_json(states: &[MigrationState]) {
+    let items: Vec<_> = states
+        .iter()
+        .map(|state| json!({ "name": state.name, "is_applied": state.is_applied }))
+        .collect();
+    println!("{:#}", json!({ "items": items }));
+}

@@ -1,0 +1,49 @@
+//! The commands of `saas`, a file each.
+
+pub(crate) mod config;
+pub(crate) mod drain;
+pub(crate) mod healthcheck;
+pub(crate) mod migrate;
+pub(crate) mod openapi;
+pub(crate) mod serve;
+pub(crate) mod token;
+
+use std::future::Future;
+
+use saas_config::{Role, Settings};
+use saas_domain::{Clock, Random};
+use saas_security::{InternalRole, InternalSigner, RootSecret};
+
+use crate::Failure;
+
+/// Runs a short command's future on a runtime of its own.
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
+}
+
+/// The settings of a command that does its work and ends, with the secret that development keeps
+/// in the data directory.
+pub(crate) fn tool_settings() -> Result<Settings, Failure> {
+    let mut settings = Settings::load(Role::Tool)?;
+    settings.ensure_development_secret(&Random::os())?;
+    Ok(settings)
+}
+
+/// The root secret of the settings.
+pub(crate) fn root_secret(settings: &Settings) -> Result<RootSecret, Failure> {
+    let previous = settings.secret_key_previous.as_ref();
+    Ok(RootSecret::new(
+        settings.secret_key()?.as_bytes(),
+        previous.map(saas_config::Secret::as_bytes),
+    ))
+}
+
+/// A token with which the operator of this machine talks to the running platform.
+pub(crate) fn operator_token(settings: &Settings) -> Result<String, Failure> {
+    InternalSigner::new(&root_secret(settings)?, InternalRole::Operator)
+        .token(Clock::system().now())
+        .map_err(|error| Failure::failed("no token could be made").because(error))
+}

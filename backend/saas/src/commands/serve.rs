@@ -1,0 +1,113 @@
+//! `saas up`, `saas registry`, `saas core`, `saas gateway`: start, say so, wait for a signal, stop.
+
+use std::{fmt::Write as _, io::Write as _, process::ExitCode};
+
+use saas_config::{LogFormat, LogLevel, Settings};
+use saas_domain::{Clock, Random};
+use saas_telemetry::{Level, LogSettings};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::{
+    Failure,
+    platform::{Form, Platform},
+};
+
+/// The control plane's threads. Requests of the gateway have threads of their own; two are enough
+/// for registry and core, whose work is waiting for the database, and each costs memory.
+const CONTROL_THREADS: usize = 2;
+
+/// Runs until SIGTERM or SIGINT, then stops cleanly within `SHUTDOWN_GRACE_SECONDS`. A second
+/// signal ends the process at once.
+pub(crate) fn run(form: Form) -> Result<ExitCode, Failure> {
+    let mut settings = Settings::load(form.role())?;
+    settings.ensure_development_secret(&Random::os())?;
+    let _logs = saas_telemetry::start(log_settings(&settings, form))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(CONTROL_THREADS)
+        .thread_name("control")
+        .enable_all()
+        .build()?;
+    let code = runtime.block_on(serve(form, settings))?;
+    // Nothing that blocks may hold up the end: what had to be saved was saved by `stop`.
+    runtime.shutdown_background();
+    Ok(code)
+}
+
+async fn serve(form: Form, settings: Settings) -> Result<ExitCode, Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let platform = tokio::select! {
+        started = Platform::start(form, settings, Clock::system(), Random::os()) => started?,
+        () = either(&mut terminate, &mut interrupt) => return Ok(ExitCode::SUCCESS),
+    };
+    announce(&platform);
+    let broken = platform.broken();
+    tokio::select! {
+        () = either(&mut terminate, &mut interrupt) => {}
+        () = broken.cancelled() => {
+            platform.stop().await;
+            return Err(Failure::failed("the database has another history than at the start (was it restored?); start again"));
+        }
+    }
+    tracing::info!("stopping; a second signal ends the process at once");
+    tokio::select! {
+        () = platform.stop() => Ok(ExitCode::SUCCESS),
+        () = either(&mut terminate, &mut interrupt) => {
+            tracing::warn!("ended before everything had stopped");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// Tells a person where the platform is. On standard error: standard output carries the log, whose
+/// readers are programs.
+fn announce(platform: &Platform) {
+    let mut text = String::from("\n");
+    for (name, url) in platform.addresses() {
+        let _ = writeln!(text, "  {name:<10} {url}");
+    }
+    if let Some(first) = platform.first_run() {
+        let email = &first.email;
+        let _ = write!(text, "\n  First start: the administrator {email} was made.");
+        let _ = match &first.one_time_password {
+            Some(password) => write!(
+                text,
+                "\n  Sign in with this password, which is shown once and must be changed:\
+                 \n\n  One-time password  {password}\n"
+            ),
+            None => write!(text, " Sign in with ADMIN_PASSWORD.\n"),
+        };
+    }
+    text.push('\n');
+    // Nobody reads it if this fails, and nothing depends on it.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+fn log_settings(settings: &Settings, form: Form) -> LogSettings {
+    LogSettings {
+        format: match settings.log_format {
+            LogFormat::Auto => saas_telemetry::LogFormat::Auto,
+            LogFormat::Json => saas_telemetry::LogFormat::Json,
+            LogFormat::Pretty => saas_telemetry::LogFormat::Pretty,
+        },
+        level: match settings.log_level {
+            LogLevel::Error => Level::ERROR,
+            LogLevel::Warn => Level::WARN,
+            LogLevel::Info => Level::INFO,
+            LogLevel::Debug => Level::DEBUG,
+            LogLevel::Trace => Level::TRACE,
+        },
+        service: match form {
+            Form::Up => "saas".to_owned(),
+            one => one.role().as_str().to_owned(),
+        },
+        clock: Clock::system(),
+    }
+}

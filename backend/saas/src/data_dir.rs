@@ -1,0 +1,130 @@
+//! The data directory: made, writable, and held by one process.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+/// Why the data directory cannot be used. One sentence each, with what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// It cannot be made or written to.
+    #[error("the data directory {} cannot be written to ({source}); make it writable for this user or set DATA_DIR to another place", path.display())]
+    Unusable {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process holds it.
+    #[error("the data directory {} is in use by another saas process{holder}; stop that one, or set DATA_DIR to another place", path.display())]
+    InUse {
+        /// Which.
+        path: PathBuf,
+        /// ` (process 123)` if it is known.
+        holder: String,
+    },
+}
+
+/// The data directory, locked for as long as this lives.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the directory if need be (mode 0700) and takes its lock.
+    pub fn open(path: &Path) -> Result<Self, DataDirError> {
+        let unusable = |source| DataDirError::Unusable {
+            path: path.to_owned(),
+            source,
+        };
+        make(path).map_err(unusable)?;
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut lock = options.open(path.join("lock")).map_err(unusable)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let text = fs::read_to_string(path.join("lock")).unwrap_or_default();
+                let holder = match text.trim() {
+                    "" => String::new(),
+                    id => format!(" (process {id})"),
+                };
+                let path = path.to_owned();
+                return Err(DataDirError::InUse { path, holder });
+            }
+            Err(TryLockError::Error(source)) => return Err(unusable(source)),
+        }
+        lock.set_len(0)
+            .and_then(|()| writeln!(lock, "{}", std::process::id()))
+            .map_err(unusable)?;
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Replaces a file in one step: a reader sees the old content or the new.
+    pub fn write(&self, name: &str, content: &[u8]) -> Result<(), DataDirError> {
+        let write = || {
+            let temporary = self.path.join(format!("{name}.tmp"));
+            fs::write(&temporary, content)?;
+            fs::rename(&temporary, self.path.join(name))
+        };
+        write().map_err(|source| DataDirError::Unusable {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    /// Removes a file; one that is not there is no error.
+    pub fn remove(&self, name: &str) {
+        if let Err(error) = fs::remove_file(self.path.join(name))
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, name, "could not be removed from the data directory");
+        }
+    }
+}
+
+fn make(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_process_holds_it_and_a_file_in_its_place_is_refused() {
+        let folder = std::env::temp_dir().join(format!("saas-data-dir-{}", std::process::id()));
+        let held = DataDir::open(&folder).unwrap();
+        let refused = DataDir::open(&folder).unwrap_err().to_string();
+        assert!(
+            refused.contains(&format!("process {}", std::process::id())),
+            "{refused}"
+        );
+        drop(held);
+        drop(DataDir::open(&folder).unwrap());
+
+        let file = folder.join("file");
+        fs::write(&file, "").unwrap();
+        assert!(matches!(
+            DataDir::open(&file),
+            Err(DataDirError::Unusable { .. })
+        ));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

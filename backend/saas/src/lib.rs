@@ -1,0 +1,44 @@
+//! The wiring of everything behind the one program `saas`. No logic of its own: commands are thin,
+//! and [`platform`] puts the services together, for the program and for tests alike.
+
+pub mod cli;
+mod commands;
+mod console;
+mod data_dir;
+mod failure;
+pub mod platform;
+
+use std::process::ExitCode;
+
+use cli::{Cli, Command, Config, Token};
+pub use data_dir::{DataDir, DataDirError};
+pub use failure::Failure;
+
+/// Runs one command to its end and tells the exit status: 0 done, 1 failed, 2 something has to be
+/// corrected first. What went wrong is said on standard error in one sentence, causes after colons.
+pub fn run(cli: Cli) -> ExitCode {
+    let done = match cli.command {
+        Command::Up => commands::serve::run(platform::Form::Up),
+        Command::Registry => commands::serve::run(platform::Form::Registry),
+        Command::Core => commands::serve::run(platform::Form::Core),
+        Command::Gateway => commands::serve::run(platform::Form::Gateway),
+        Command::Migrate(command) => commands::migrate::run(&command),
+        Command::Config(Config::Check { role }) => commands::config::check(role),
+        Command::Config(Config::Show(output)) => commands::config::show(&output),
+        Command::Token(Token::Create {
+            service,
+            public,
+            days,
+        }) => commands::token::create(&service, public, days),
+        Command::Drain(drain) => commands::drain::run(&drain),
+        Command::Healthcheck(healthcheck) => commands::healthcheck::run(&healthcheck),
+        Command::Openapi { service } => commands::openapi::run(service),
+    };
+    match done {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("saas: {failure}");
+            failure.exit_code()
+        }
+    }
+}

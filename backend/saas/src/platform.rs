@@ -1,0 +1,139 @@
+//! The platform put together: for the program, in one process or as one of several, and for tests.
+
+mod advertise;
+mod assemble;
+mod console_files;
+mod first_word;
+mod parts;
+pub mod run_file;
+
+use std::{sync::Arc, time::Duration};
+
+use saas_config::{Role, Settings};
+use saas_core::FirstRun;
+use saas_domain::{Clock, Random};
+use tokio_util::sync::CancellationToken;
+
+use crate::{DataDir, Failure};
+use parts::{CorePart, GatewayPart, RegistryPart};
+use run_file::RunFile;
+
+/// What runs in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Everything.
+    Up,
+    /// The registry alone.
+    Registry,
+    /// Core alone.
+    Core,
+    /// The gateway alone.
+    Gateway,
+}
+
+impl Form {
+    /// The role whose settings count.
+    pub const fn role(self) -> Role {
+        match self {
+            Self::Up => Role::Up,
+            Self::Registry => Role::Registry,
+            Self::Core => Role::Core,
+            Self::Gateway => Role::Gateway,
+        }
+    }
+
+    const fn has_registry(self) -> bool {
+        matches!(self, Self::Up | Self::Registry)
+    }
+
+    const fn has_core(self) -> bool {
+        matches!(self, Self::Up | Self::Core)
+    }
+
+    const fn has_gateway(self) -> bool {
+        matches!(self, Self::Up | Self::Gateway)
+    }
+}
+
+/// A running platform, or one process of it.
+pub struct Platform {
+    settings: Arc<Settings>,
+    data_dir: DataDir,
+    registry: Option<RegistryPart>,
+    core: Option<CorePart>,
+    gateway: Option<GatewayPart>,
+    run: RunFile,
+}
+
+impl Platform {
+    /// Starts what the form asks for, on the current runtime, and returns when it is ready to
+    /// serve: migrated, listening, registered, and for the gateway with routes and trust.
+    ///
+    /// A gateway alone that finds neither registry nor a last good copy starts all the same, and
+    /// says at `/health/ready` that it is not ready.
+    ///
+    /// # Errors
+    /// When a port is taken, the data directory cannot be used, or the database is away.
+    pub async fn start(
+        form: Form,
+        settings: Settings,
+        clock: Clock,
+        random: Random,
+    ) -> Result<Self, Failure> {
+        assemble::start(form, settings, clock, random).await
+    }
+
+    /// The names and addresses of what runs here, for people.
+    pub fn addresses(&self) -> Vec<(&'static str, &str)> {
+        let mut addresses = Vec::new();
+        if let (Some(url), Some(part)) = (&self.run.gateway, &self.gateway) {
+            if part.serves_console {
+                addresses.push(("Console", url.as_str()));
+            }
+            addresses.push(("Gateway", url));
+        }
+        addresses.extend(self.run.registry.as_deref().map(|url| ("Registry", url)));
+        addresses.extend(self.run.core.as_deref().map(|url| ("Core", url)));
+        addresses
+    }
+
+    /// What `run.json` says.
+    pub const fn run(&self) -> &RunFile {
+        &self.run
+    }
+
+    /// The administrator that this start made, if there was none.
+    pub fn first_run(&self) -> Option<&FirstRun> {
+        self.core.as_ref()?.first_run.as_ref()
+    }
+
+    /// Fires when a part cannot go on and the process has to be started afresh.
+    pub fn broken(&self) -> CancellationToken {
+        let core = self.core.as_ref().map(|core| core.stopping.clone());
+        core.unwrap_or_default()
+    }
+
+    /// Stops cleanly within the grace time: the gateway first, so that what is under way still
+    /// finds its services, then core, then the registry.
+    pub async fn stop(self) {
+        let grace = self.settings.shutdown_grace;
+        if let Some(gateway) = self.gateway {
+            gateway.stop().await;
+        }
+        // Alone, core waits until the gateways send it nothing more; beside its own gateway, that
+        // one has stopped already.
+        let drain = if self.registry.is_some() {
+            Duration::ZERO
+        } else {
+            grace / 2
+        };
+        if let Some(core) = self.core {
+            core.stop(drain, grace).await;
+        }
+        if let Some(registry) = self.registry {
+            registry.stop(grace).await;
+        }
+        run_file::remove(&self.data_dir);
+        tracing::info!("stopped");
+    }
+}
