@@ -4,7 +4,9 @@
 //! Node.js; the gateway then says how to build it.
 
 use std::{
-    env, fs, io,
+    env,
+    fmt::Write as _,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -21,7 +23,8 @@ fn main() -> io::Result<()> {
     }
     let mut table = String::from("static FILES: &[(&str, &[u8])] = &[\n");
     for (name, file) in &files {
-        table.push_str(&format!("    ({name:?}, include_bytes!({file:?})),\n"));
+        let file = file.to_string_lossy();
+        let _ = writeln!(table, "    ({name:?}, include_bytes!({file:?})),");
     }
     table.push_str("];\n");
     let out = PathBuf::from(variable("OUT_DIR")?);

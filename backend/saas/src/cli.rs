@@ -1,4 +1,8 @@
 //! The command line: what `saas --help` shows.
+#![expect(
+    clippy::doc_markdown,
+    reason = "these comments are the help's text, in which backticks would be shown"
+)]
 
 use std::time::Duration;
 

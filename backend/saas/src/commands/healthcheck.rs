@@ -10,14 +10,13 @@ use crate::{Failure, cli::Healthcheck, commands::block_on, platform::run_file};
 
 /// Exit status 0 if the service says it is ready.
 pub(crate) fn run(healthcheck: &Healthcheck) -> Result<ExitCode, Failure> {
-    let base = match &healthcheck.url {
-        Some(url) => url.clone(),
-        None => {
-            let settings = Settings::load(Role::Tool)?;
-            let run = run_file::read(&settings.data_dir);
-            run.and_then(|run| run.gateway.or(run.registry).or(run.core))
-                .ok_or_else(|| Failure::failed("nothing runs on this data directory"))?
-        }
+    let base = if let Some(url) = &healthcheck.url {
+        url.clone()
+    } else {
+        let settings = Settings::load(Role::Tool)?;
+        run_file::read(&settings.data_dir)
+            .and_then(|run| run.gateway.or(run.registry).or(run.core))
+            .ok_or_else(|| Failure::failed("nothing runs on this data directory"))?
     };
     let url = format!("{}/health/ready", base.trim_end_matches('/'));
     let _answer: serde_json::Value = block_on(async {

@@ -77,12 +77,12 @@ fn announce(platform: &Platform) {
         let email = &first.email;
         let _ = write!(text, "\n  First start: the administrator {email} was made.");
         let _ = match &first.one_time_password {
-            Some(password) => write!(
+            Some(password) => writeln!(
                 text,
                 "\n  Sign in with this password, which is shown once and must be changed:\
-                 \n\n  One-time password  {password}\n"
+                 \n\n  One-time password  {password}"
             ),
-            None => write!(text, " Sign in with ADMIN_PASSWORD.\n"),
+            None => writeln!(text, " Sign in with ADMIN_PASSWORD."),
         };
     }
     text.push('\n');
