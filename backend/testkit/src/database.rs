@@ -43,7 +43,23 @@ impl TestDatabase {
         F: Future<Output = Result<(), E>>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let template = format!("saas_template_{:016x}", migrations_hash()?);
+        Self::create_from("saas", migrate).await
+    }
+
+    /// As [`TestDatabase::create`], for a schema that is not the platform's: `schema` names it
+    /// (lower-case letters), and keeps its template apart from others' on a shared server.
+    ///
+    /// # Errors
+    /// When there is no server, or `migrate` fails.
+    pub async fn create_from<F, E>(
+        schema: &str,
+        migrate: impl FnOnce(String) -> F,
+    ) -> Result<Self, ServersError>
+    where
+        F: Future<Output = Result<(), E>>,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let template = format!("{schema}_template_{:016x}", migrations_hash()?);
         let server = server().await?;
         if let Some(database) = copy(&server, &template).await? {
             return Ok(database);

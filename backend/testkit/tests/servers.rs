@@ -23,8 +23,8 @@ async fn migrate(url: String) -> Result<(), io::Error> {
 
 #[tokio::test]
 async fn each_test_has_a_migrated_database_of_its_own() {
-    let one = TestDatabase::create(migrate).await.unwrap();
-    let other = TestDatabase::create(migrate).await.unwrap();
+    let one = TestDatabase::create_from("things", migrate).await.unwrap();
+    let other = TestDatabase::create_from("things", migrate).await.unwrap();
     one.sql("INSERT INTO things VALUES ('mine')").await.unwrap();
     assert_eq!(one.sql("SELECT name FROM things").await.unwrap(), "mine");
     assert_eq!(other.sql("SELECT name FROM things").await.unwrap(), "");
@@ -33,7 +33,7 @@ async fn each_test_has_a_migrated_database_of_its_own() {
 #[tokio::test]
 async fn a_database_is_dropped_with_its_value() {
     let observer = TestDatabase::empty().await.unwrap();
-    let dropped = TestDatabase::create(migrate).await.unwrap();
+    let dropped = TestDatabase::create_from("things", migrate).await.unwrap();
     let question = format!(
         "SELECT count(*) FROM pg_database WHERE datname = '{}'",
         dropped.name()
@@ -49,7 +49,7 @@ async fn many_at_once_migrate_once() {
     let all: Vec<_> = (0..8)
         .map(|_| {
             let migrations = Arc::clone(&migrations);
-            tokio::spawn(TestDatabase::create(move |url| async move {
+            tokio::spawn(TestDatabase::create_from("things", move |url| async move {
                 migrations.fetch_add(1, Ordering::Relaxed);
                 migrate(url).await
             }))
