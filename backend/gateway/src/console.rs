@@ -30,9 +30,11 @@ pub struct ConsoleFile {
     pub etag: Option<Box<str>>,
 }
 
+type Find = dyn Fn(&str) -> Option<ConsoleFile> + Send + Sync;
+
 /// Finds files by their path without the first slash, such as `assets/app-3f2a.js`.
 #[derive(Clone)]
-pub struct ConsoleFiles(Arc<dyn Fn(&str) -> Option<ConsoleFile> + Send + Sync>);
+pub struct ConsoleFiles(Arc<Find>);
 
 impl ConsoleFiles {
     /// Files as the function finds them.

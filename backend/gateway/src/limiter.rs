@@ -188,7 +188,7 @@ type Shard<K, V> = Mutex<HashMap<K, Arc<V>>>;
 #[derive(Debug)]
 struct Shards<K, V> {
     hasher: RandomState,
-    shards: [Shard<K, V>; SHARDS],
+    maps: [Shard<K, V>; SHARDS],
     overflow: Arc<V>,
 }
 
@@ -196,7 +196,7 @@ impl<K, V: Default> Default for Shards<K, V> {
     fn default() -> Self {
         Self {
             hasher: RandomState::new(),
-            shards: std::array::from_fn(|_| Mutex::default()),
+            maps: std::array::from_fn(|_| Mutex::default()),
             overflow: Arc::default(),
         }
     }
@@ -205,7 +205,7 @@ impl<K, V: Default> Default for Shards<K, V> {
 impl<K: Hash + Eq, V: Default> Shards<K, V> {
     fn get(&self, key: K) -> Arc<V> {
         let hash = usize::try_from(self.hasher.hash_one(&key) >> 32).unwrap_or(0);
-        let Some(shard) = self.shards.get(hash % SHARDS) else {
+        let Some(shard) = self.maps.get(hash % SHARDS) else {
             return Arc::clone(&self.overflow);
         };
         let mut shard = lock(shard);
@@ -219,7 +219,7 @@ impl<K: Hash + Eq, V: Default> Shards<K, V> {
     }
 
     fn retain(&self, is_needed: impl Fn(&V) -> bool) {
-        for shard in &self.shards {
+        for shard in &self.maps {
             let mut shard = lock(shard);
             shard.retain(|_, bucket| Arc::strong_count(bucket) > 1 || is_needed(bucket));
             shard.shrink_to(64);

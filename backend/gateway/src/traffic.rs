@@ -117,7 +117,7 @@ mod tests {
         let mut windows = Windows::default();
         traffic.record(200, Duration::from_millis(1));
         traffic.record(503, Duration::from_micros(1001));
-        traffic.record(200, Duration::from_secs(60));
+        traffic.record(200, Duration::from_mins(1));
         let cut = windows.cut(at, [("orders", &traffic)].into_iter());
         assert_eq!((cut[0].requests, cut[0].errors), (3, 1));
         assert_eq!(cut[0].durations[..2], [1, 1]);

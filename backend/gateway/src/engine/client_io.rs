@@ -25,14 +25,26 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct ConnectionState(Arc<Mutex<Inner>>);
 
+/// What a connection has come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    /// It has brought no request yet.
+    #[default]
+    New,
+    /// A request is being answered: its own limits hold.
+    Busy,
+    /// Its requests were answered.
+    Used,
+    /// Another protocol is spoken.
+    Upgraded,
+}
+
 #[derive(Debug, Default)]
 struct Inner {
     scanner: Scanner,
     /// What the scanner said of heads that no request was made of yet.
     heads: VecDeque<Option<FramingFault>>,
-    /// A request is being answered: its own limits hold.
-    is_busy: bool,
-    is_upgraded: bool,
+    stage: Stage,
     /// When the present silence, slow head or stalled write is over at the latest; 0: not yet
     /// looked at.
     read_until: u32,
@@ -63,7 +75,7 @@ impl ConnectionState {
     /// one whose borders are in doubt.
     pub fn begin_request(&self) -> Option<FramingFault> {
         let mut inner = self.lock();
-        inner.is_busy = true;
+        inner.stage = Stage::Busy;
         inner
             .heads
             .pop_front()
@@ -73,7 +85,9 @@ impl ConnectionState {
     /// The request was answered.
     pub fn end_request(&self) {
         let mut inner = self.lock();
-        inner.is_busy = false;
+        if inner.stage == Stage::Busy {
+            inner.stage = Stage::Used;
+        }
         inner.read_until = 0;
     }
 
@@ -81,7 +95,12 @@ impl ConnectionState {
     pub fn upgrade(&self) {
         let mut inner = self.lock();
         inner.scanner.stop();
-        inner.is_upgraded = true;
+        inner.stage = Stage::Upgraded;
+    }
+
+    /// Whether it has brought a request.
+    pub fn was_used(&self) -> bool {
+        self.lock().stage != Stage::New
     }
 
     /// Wakes the connection's task.
@@ -101,7 +120,7 @@ impl ConnectionState {
             inner.read_until = 0;
         }
         let limit = match place {
-            _ if inner.is_busy || inner.is_upgraded => None,
+            _ if matches!(inner.stage, Stage::Busy | Stage::Upgraded) => None,
             Place::Between => Some(patience.idle),
             Place::InHead | Place::Elsewhere => Some(patience.head),
         };

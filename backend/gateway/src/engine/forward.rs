@@ -2,24 +2,26 @@
 
 use std::{rc::Rc, sync::Arc, time::Instant};
 
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http::{Method, Response, StatusCode, header};
 use hyper::body::Incoming;
 use saas_telemetry::Kind;
 
 use super::{
     answer::{Answer, Upstream},
     connect::{ConnectError, connect},
+    faults::{broken, unexpected_upgrade, upload_refusal},
+    incoming::{clean, confirm_upgrade},
     outgoing::Outgoing,
     pool::Sender,
+    search::Search,
     upgrade,
-    upload::{Upload, UploadFault, UploadLimits, UploadState},
+    upload::{Upload, UploadLimits, UploadState},
     watch::{Ended, Guard},
     worker::Worker,
 };
 use crate::{
-    balance::choose,
-    phases::{Refusal, is_from_connection, is_kept_from_client},
-    table::{InFlight, Instance, ServiceEntry},
+    phases::Refusal,
+    table::{InFlight, Instance},
 };
 
 /// How often a request is sent again after it may have reached an instance.
@@ -220,7 +222,7 @@ impl Forwarding<'_> {
             };
             client.join(self.worker, &mut response, guard, in_flight);
             clean(response.headers_mut());
-            client_upgrade_headers(response.headers_mut(), self.outgoing.parts);
+            confirm_upgrade(response.headers_mut(), self.outgoing.parts);
             return response.map(|_| Answer::whole(bytes::Bytes::new()));
         }
         clean(response.headers_mut());
@@ -274,164 +276,9 @@ impl Forwarding<'_> {
     }
 }
 
-/// The search for an instance: which ones were tried, and how long there is to wait.
-#[derive(Default)]
-struct Search {
-    tried: Vec<u64>,
-    /// Where the last attempt failed half-way: the last to be tried again.
-    last_resort: Option<u64>,
-    waiting_since: Option<Instant>,
-}
-
-impl Search {
-    fn pass_over(&mut self, key: u64) {
-        self.tried.push(key);
-    }
-
-    fn prefer_others(&mut self, key: u64) {
-        self.last_resort = Some(key);
-    }
-
-    /// The next instance to try. When all were, and the service was up a moment ago, waits for one
-    /// to come or to come back.
-    async fn next(
-        &mut self,
-        worker: &Rc<Worker>,
-        service: &ServiceEntry,
-    ) -> Result<Arc<Instance>, Refusal> {
-        loop {
-            let shared = &worker.shared;
-            let table = shared.table.load();
-            // The table may be another one than at the beginning; a service that is gone from it
-            // has no instances.
-            let current = table.service(service.name.as_str());
-            let instances = current.map_or(&[][..], |service| &service.instances);
-            let now = shared.life_ms();
-            let turn = worker.turn();
-            let tried = self.tried.len();
-            self.tried.extend(self.last_resort);
-            let preferred = choose(instances, &self.tried, turn, now);
-            self.tried.truncate(tried);
-            if let Some(chosen) = preferred.or_else(|| choose(instances, &self.tried, turn, now)) {
-                return Ok(Arc::clone(chosen));
-            }
-            let times = &shared.policy.times;
-            let was_up = service.record.was_up(now, times.moment_ms);
-            let is_first = self.waiting_since.is_none();
-            let since = *self.waiting_since.get_or_insert_with(Instant::now);
-            if !was_up || since.elapsed() >= times.wait_for_instance {
-                return Err(no_instance(service));
-            }
-            drop(table);
-            let Some(_place) = shared.wait_place() else {
-                return Err(no_instance(service));
-            };
-            if is_first {
-                shared.metrics.gateway().waited_for_instance.inc();
-            }
-            worker.until_table_changes().await;
-            self.tried.clear();
-        }
-    }
-}
-
 fn is_idempotent(method: &Method) -> bool {
     matches!(
         *method,
         Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
     )
-}
-
-/// Takes out what is about the instance's connection, and what only the gateway says.
-fn clean(headers: &mut HeaderMap) {
-    let connection: Vec<HeaderValue> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .cloned()
-        .collect();
-    let is_dropped = |name: &header::HeaderName| {
-        is_kept_from_client(name.as_str())
-            || connection.iter().any(|value| {
-                *name != header::CONTENT_LENGTH
-                    && is_from_connection(value.as_bytes(), name.as_str())
-            })
-    };
-    let dropped: Vec<_> = headers
-        .keys()
-        .filter(|name| is_dropped(name))
-        .cloned()
-        .collect();
-    for name in dropped {
-        headers.remove(name);
-    }
-}
-
-fn client_upgrade_headers(headers: &mut HeaderMap, parts: &http::request::Parts) {
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    if let Some(protocol) = parts.headers.get(header::UPGRADE) {
-        headers.insert(header::UPGRADE, protocol.clone());
-    }
-}
-
-fn unexpected_upgrade() -> Response<Answer> {
-    let refusal = Refusal::new(
-        StatusCode::BAD_GATEWAY,
-        "upstream_failed",
-        "the service switched to a protocol that nobody asked for",
-    );
-    refusal.to_problem().to_http(None, None).map(Answer::whole)
-}
-
-fn no_instance(service: &ServiceEntry) -> Refusal {
-    Refusal::unavailable(
-        "no_instance",
-        1,
-        format!(
-            "no instance of the service `{}` can be reached; start one, or look at its health",
-            service.name
-        ),
-    )
-}
-
-fn broken(error: &hyper::Error, service: &ServiceEntry) -> Refusal {
-    tracing::debug!(service = %service.name, "no answer came: {error:?}");
-    Refusal::new(
-        StatusCode::BAD_GATEWAY,
-        "upstream_failed",
-        format!(
-            "the service `{}` closed the connection without an answer; the request may have taken effect",
-            service.name
-        ),
-    )
-}
-
-fn upload_refusal(fault: UploadFault) -> Refusal {
-    match fault {
-        UploadFault::TooLarge => too_large(),
-        UploadFault::TimedOut => Refusal::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "request_timeout",
-            "the request's body stopped coming; send it again",
-        )
-        .closing(),
-        UploadFault::BrokenOff => Refusal::malformed(
-            "malformed_body",
-            "the request's body broke off or was malformed; send it again",
-        ),
-        UploadFault::Revoked => Refusal::invalid_token(
-            "session_revoked",
-            "this session was ended while the request was under way; sign in again",
-        )
-        .closing(),
-    }
-}
-
-/// 413, after which the connection is closed: the rest of the body is not wanted.
-pub fn too_large() -> Refusal {
-    Refusal::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "body_too_large",
-        "the request's body is larger than the gateway lets through; see MAX_UPLOAD_MIB",
-    )
-    .closing()
 }

@@ -4,10 +4,13 @@
 mod answer;
 mod client_io;
 mod connect;
+mod faults;
 mod forward;
+mod incoming;
 mod outgoing;
 mod pool;
 mod record;
+mod search;
 mod serve;
 mod thread;
 mod upgrade;

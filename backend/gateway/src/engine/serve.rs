@@ -19,7 +19,8 @@ use tower::ServiceExt as _;
 use super::{
     answer::Answer,
     client_io::ConnectionState,
-    forward::{Forwarding, too_large},
+    faults::too_large,
+    forward::Forwarding,
     outgoing::Outgoing,
     record::{Beginning, Record},
     upgrade,

@@ -25,7 +25,7 @@ use tokio::{
 use super::{
     client_io::{ClientIo, ConnectionState},
     serve::{Connection, answer},
-    worker::Worker,
+    worker::{Closing, Worker},
 };
 use crate::shared::Shared;
 
@@ -37,7 +37,7 @@ const MOST_HEADERS: usize = 128;
 /// working.
 const MOST_CONNECTIONS: usize = 20_000;
 /// A silent peer is asked after so long whether it is still there.
-const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE: Duration = Duration::from_mins(1);
 /// After the signal to stop, event streams and upgraded connections go on for so long at most: their
 /// clients connect again, elsewhere.
 const ENDLESS: Duration = Duration::from_secs(5);
@@ -110,15 +110,20 @@ async fn run(shared: Arc<Shared>, listener: TcpListener) -> usize {
         connect(&worker, &http, stream, peer);
     }
     drop(listener);
-    worker.close_connections();
-    let endless = Instant::now() + (times.grace / 2).min(ENDLESS);
-    while worker.count_open() > 0 && Instant::now() < deadline {
-        if Instant::now() >= endless {
-            worker.watch.end_endless();
-        }
+    worker.close(Closing::Used);
+    wait_until(&worker, deadline.min(Instant::now() + times.linger)).await;
+    worker.close(Closing::All);
+    wait_until(&worker, deadline.min(Instant::now() + ENDLESS)).await;
+    worker.watch.end_endless();
+    wait_until(&worker, deadline).await;
+    worker.count_open()
+}
+
+/// Waits until everything is closed, or until the time.
+async fn wait_until(worker: &Worker, time: Instant) {
+    while worker.count_open() > 0 && Instant::now() < time {
         sleep(LOOK).await;
     }
-    worker.count_open()
 }
 
 fn http() -> http1::Builder {
@@ -126,8 +131,7 @@ fn http() -> http1::Builder {
     // Slow clients are this crate's own concern: see `client_io`.
     http.header_read_timeout(None)
         .max_header_size(LARGEST_HEAD)
-        .max_headers(MOST_HEADERS)
-        .pipeline_flush(true);
+        .max_headers(MOST_HEADERS);
     http
 }
 
@@ -180,7 +184,7 @@ fn connect(worker: &Rc<Worker>, http: &Rc<http1::Builder>, stream: TcpStream, pe
         peer_value: peer_value.unwrap_or_else(|_| HeaderValue::from_static("unknown")),
         state: state.clone(),
     });
-    let io = TokioIo::new(ClientIo::new(stream, state));
+    let io = TokioIo::new(ClientIo::new(stream, state.clone()));
     let service = service_fn(move |request| answer(Rc::clone(&connection), request));
     let served = http.serve_connection(io, service).with_upgrades();
     let worker = Rc::clone(worker);
@@ -188,7 +192,7 @@ fn connect(worker: &Rc<Worker>, http: &Rc<http1::Builder>, stream: TcpStream, pe
         let mut served = pin!(served);
         let mut is_told = false;
         let ended = poll_fn(|context| {
-            if worker.is_closing() && !is_told {
+            if !is_told && worker.is_closing(&state) {
                 is_told = true;
                 served.as_mut().graceful_shutdown();
             }

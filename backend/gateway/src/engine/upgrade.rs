@@ -1,4 +1,4 @@
-//! WebSockets and other upgraded connections: bytes in both directions until one side ends.
+//! Connections that became a WebSocket: bytes in both directions until one side ends.
 
 use std::rc::Rc;
 

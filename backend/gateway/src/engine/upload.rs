@@ -31,11 +31,6 @@ impl UploadState {
     pub fn fault(&self) -> Option<UploadFault> {
         self.fault.get()
     }
-
-    /// Bytes that came so far.
-    pub fn received(&self) -> u64 {
-        self.received.get()
-    }
 }
 
 /// Why an upload ended early. Every one is the client's doing.

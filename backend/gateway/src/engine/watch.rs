@@ -133,15 +133,15 @@ impl Guard {
 
     /// Ready when the wait is over for one of the reasons.
     pub fn poll(&self, context: &mut Context<'_>) -> Poll<Ended> {
-        self.with(|wait| match wait.ended {
-            Some(ended) => Poll::Ready(ended),
-            None => {
-                match &mut wait.waker {
-                    Some(waker) => waker.clone_from(context.waker()),
-                    none => *none = Some(context.waker().clone()),
-                }
-                Poll::Pending
+        self.with(|wait| {
+            if let Some(ended) = wait.ended {
+                return Poll::Ready(ended);
             }
+            match &mut wait.waker {
+                Some(waker) => waker.clone_from(context.waker()),
+                none => *none = Some(context.waker().clone()),
+            }
+            Poll::Pending
         })
         .unwrap_or(Poll::Pending)
     }

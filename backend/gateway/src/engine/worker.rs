@@ -34,6 +34,18 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Seconds for a client to read what was sent to it.
 const WRITE_PATIENCE: u32 = 60;
 
+/// Which connections are closed at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// None yet.
+    None,
+    /// Those that have brought a request: every answer since the signal to stop said that it is the
+    /// last. A new connection is still waited for: its request may be on its way.
+    Used,
+    /// All.
+    All,
+}
+
 /// A thread that serves requests.
 pub struct Worker {
     /// What all threads share.
@@ -52,7 +64,7 @@ pub struct Worker {
     trust: RefCell<KeptTrust>,
     connections: RefCell<Slab<ConnectionState>>,
     open: Cell<usize>,
-    is_closing: Cell<bool>,
+    closing: Cell<Closing>,
     turn: Cell<usize>,
     retry_budget: Cell<u32>,
     in_flight: Cell<i64>,
@@ -85,7 +97,7 @@ impl Worker {
             trust: RefCell::new(trust),
             connections: RefCell::default(),
             open: Cell::new(0),
-            is_closing: Cell::new(false),
+            closing: Cell::new(Closing::None),
             // Threads that start at different places do not all meet the same instance first.
             turn: Cell::new(usize::try_from(seed >> 32).unwrap_or(0)),
             retry_budget: Cell::new(RETRY_MOST / 10),
@@ -167,18 +179,22 @@ impl Worker {
         }
     }
 
-    /// From here on connections without a request are closed, and the others after theirs.
-    pub fn close_connections(&self) {
-        self.is_closing.set(true);
+    /// From here on connections of this kind are closed, those with a request after it.
+    pub fn close(&self, closing: Closing) {
+        self.closing.set(closing);
         for (_, connection) in &*self.connections.borrow() {
             connection.wake();
         }
         self.pool.clear();
     }
 
-    /// Whether [`Worker::close_connections`] was called.
-    pub fn is_closing(&self) -> bool {
-        self.is_closing.get()
+    /// Whether the connection is to be closed.
+    pub fn is_closing(&self, connection: &ConnectionState) -> bool {
+        match self.closing.get() {
+            Closing::None => false,
+            Closing::Used => connection.was_used(),
+            Closing::All => true,
+        }
     }
 
     /// Ends streams and upgraded connections whose token no longer holds.

@@ -34,6 +34,11 @@ impl Cors {
         }
     }
 
+    /// Whether an answer may depend on the origin.
+    const fn is_selective(&self) -> bool {
+        !self.any && (!self.origins.is_empty() || self.console.is_some())
+    }
+
     fn grant(&self, origin: &[u8]) -> Option<Grant> {
         let is = |candidate: &&HeaderValue| candidate.as_bytes() == origin;
         if let Some(console) = self.console.as_ref().filter(is) {
@@ -117,7 +122,7 @@ pub(super) fn answer<V: RequestView>(view: &V, cors: &Cors) -> CorsAnswer {
     let origin = view.header(&header::ORIGIN);
     CorsAnswer {
         grant: origin.and_then(|origin| cors.grant(origin)),
-        varies: !cors.any && !(cors.origins.is_empty() && cors.console.is_none()),
+        varies: cors.is_selective(),
         ..CorsAnswer::default()
     }
 }

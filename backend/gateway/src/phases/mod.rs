@@ -18,7 +18,7 @@ mod route;
 mod sanity;
 mod tenant;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tokens;
 
 use std::{net::IpAddr, rc::Rc, sync::Arc};

@@ -134,14 +134,14 @@ impl Principal {
             roles: &claims.roles,
             plan: claims.plan.as_deref(),
         };
-        let signed = match signer.sign(&assertion, now) {
-            Ok(signed) => signed,
+        let statement = match signer.sign(&assertion, now) {
+            Ok(statement) => statement,
             Err(error) => {
                 tracing::error!(%error, "an assertion could not be signed");
                 return None;
             }
         };
-        let value = HeaderValue::from_str(&signed).ok()?;
+        let value = HeaderValue::from_str(&statement).ok()?;
         if let Some(index) = known {
             kept.remove(index);
         } else if kept.len() >= MOST_ASSERTIONS {

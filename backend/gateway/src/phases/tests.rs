@@ -1,4 +1,0 @@
-use super::*;
-pub(crate) fn claims() -> saas_domain::AccessClaims {
-    todo!()
-}

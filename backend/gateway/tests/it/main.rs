@@ -1,0 +1,18 @@
+//! The gateway over real sockets, with a stand-in for registry and core that speaks their streams.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+mod balancing;
+mod bodies;
+mod control;
+mod headers;
+mod limits;
+mod raw;
+mod support;
+mod trust;
+mod upgrades;

@@ -1,0 +1,181 @@
+//! A gateway of the test's own, with its stand-in.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use http::Method;
+use saas_config::Settings;
+use saas_domain::{ACCESS_AUDIENCE, AccessClaims, Clock, Random, SessionId, TenantId, UserId};
+use saas_gateway::{GatewayDeps, GatewayHandle};
+use saas_registry_client::wire::{KeySet, Service, TrustSnapshot};
+use saas_security::{RootSecret, SigningKey, sign_access};
+use saas_telemetry::Metrics;
+use saas_web::bind_shared;
+
+use super::{Client, StandIn, eventually};
+
+const ISSUER: &str = "http://test";
+
+/// A gateway, what it follows, and the key of its tokens.
+pub struct Gateway {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What stands for registry and core.
+    pub control: StandIn,
+    handle: Option<GatewayHandle>,
+    key: SigningKey,
+    dir: PathBuf,
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// Claims of a member, good for half an hour.
+pub fn claims() -> AccessClaims {
+    let (clock, random) = (Clock::system(), Random::os());
+    let now = clock.now();
+    AccessClaims {
+        iss: ISSUER.into(),
+        aud: ACCESS_AUDIENCE.into(),
+        sub: UserId::generate(&clock, &random),
+        sid: SessionId::generate(&clock, &random),
+        tid: Some(TenantId::generate(&clock, &random)),
+        roles: vec!["owner".into(), "member".into()],
+        permissions: vec!["member:read".into()],
+        plan: Some("basic".into()),
+        iat: now.timestamp(),
+        iat_ms: now.timestamp_millis(),
+        exp: now.timestamp() + 1800,
+        jti: "j".into(),
+        restricted: false,
+    }
+}
+
+impl Gateway {
+    /// A gateway that knows these services, once it is ready.
+    pub async fn start(services: Vec<Service>) -> Self {
+        Self::with(services, |_| {}).await
+    }
+
+    /// The same, with changed settings.
+    pub async fn with(services: Vec<Service>, change: impl FnOnce(&mut Settings)) -> Self {
+        let random = Random::os();
+        let name = format!(
+            "saas-gateway-test-{:032x}",
+            u128::from_le_bytes(random.bytes())
+        );
+        let dir = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&dir).unwrap();
+        let key = SigningKey::generate(&random).unwrap();
+        let trust = TrustSnapshot {
+            issuer: ISSUER.into(),
+            keys: KeySet {
+                keys: vec![key.public().clone()],
+            },
+            ..TrustSnapshot::default()
+        };
+        let control = StandIn::start(trust, services).await;
+        let mut settings = settings(&dir);
+        change(&mut settings);
+        let handle = launch(settings, vec![format!("http://{}", control.address)]);
+        let gateway = Self {
+            address: handle.address(),
+            control,
+            handle: Some(handle),
+            key,
+            dir,
+        };
+        gateway.until_ready().await;
+        gateway
+    }
+
+    /// Returns when it is ready and has heard from core.
+    pub async fn until_ready(&self) {
+        eventually("readiness", || async {
+            let ready = self.get("/health/ready").send().await.status == 200;
+            // An authenticated answer of core needs fresh trust.
+            ready
+                && self
+                    .get("/api/core/v1/me")
+                    .bearer(&self.token())
+                    .send()
+                    .await
+                    .status
+                    == 200
+        })
+        .await;
+    }
+
+    /// A token of somebody new.
+    pub fn token(&self) -> String {
+        self.token_of(&claims())
+    }
+
+    /// A token with these claims.
+    pub fn token_of(&self, claims: &AccessClaims) -> String {
+        sign_access(claims, &self.key).unwrap()
+    }
+
+    /// A GET, not sent yet.
+    pub fn get(&self, path: &str) -> Client {
+        Client::new(self.address, &Method::GET, path)
+    }
+
+    /// Any request, not sent yet.
+    pub fn request(&self, method: &Method, path: &str) -> Client {
+        Client::new(self.address, method, path)
+    }
+
+    /// Stops it cleanly: how many connections were cut off.
+    pub async fn stop(&mut self) -> usize {
+        self.handle.take().unwrap().stop().await
+    }
+
+    /// Stops it and starts another on the same directory, with nobody to follow.
+    pub async fn restart_alone(&mut self) {
+        self.stop().await;
+        self.control.kill();
+        let handle = launch(settings(&self.dir), vec!["http://127.0.0.1:1".into()]);
+        self.address = handle.address();
+        self.handle = Some(handle);
+    }
+
+    /// Where its last good copies lie.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Gives the handle away, to stop it beside other things.
+    pub fn take_handle(&mut self) -> GatewayHandle {
+        self.handle.take().unwrap()
+    }
+}
+
+fn settings(dir: &Path) -> Settings {
+    let mut settings = Settings::for_tests(dir).unwrap();
+    settings.rate_limit_per_address = None;
+    settings.rate_limit_per_tenant = None;
+    settings
+}
+
+fn launch(settings: Settings, registry_urls: Vec<String>) -> GatewayHandle {
+    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+    saas_gateway::start(GatewayDeps {
+        listeners: bind_shared(loopback, settings.gateway_threads).unwrap(),
+        settings: Arc::new(settings),
+        root: RootSecret::new(&[7; 32], None),
+        registry_urls,
+        console_url: "http://console.test".into(),
+        console: None,
+        metrics: Metrics::new("gateway"),
+        clock: Clock::system(),
+        random: Random::os(),
+    })
+    .unwrap()
+}
