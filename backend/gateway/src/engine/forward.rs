@@ -151,7 +151,8 @@ impl Forwarding<'_> {
                     is_reused: true,
                 });
             }
-            match connect(self.worker, &instance).await {
+            // Boxed, because it is rare and every request's future would carry its room.
+            match Box::pin(connect(self.worker, &instance)).await {
                 Ok(sender) => {
                     instance.state.note_connected();
                     return Ok(Reached {

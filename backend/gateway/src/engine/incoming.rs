@@ -1,31 +1,36 @@
 //! The head of an answer as the client sees it.
 
-use http::{HeaderMap, HeaderValue, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 
 use crate::phases::{is_from_connection, is_kept_from_client};
 
 /// Takes out what is about the instance's connection, and what only the gateway says.
 pub fn clean(headers: &mut HeaderMap) {
-    let connection: Vec<HeaderValue> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .cloned()
-        .collect();
-    let is_dropped = |name: &header::HeaderName| {
+    let named = named_by_connection(headers);
+    let is_dropped = |name: &HeaderName| {
         is_kept_from_client(name.as_str())
-            || connection.iter().any(|value| {
+            || named.iter().any(|value| {
                 *name != header::CONTENT_LENGTH
                     && is_from_connection(value.as_bytes(), name.as_str())
             })
     };
-    let dropped: Vec<_> = headers
-        .keys()
-        .filter(|name| is_dropped(name))
-        .cloned()
-        .collect();
+    let dropped = headers.keys().filter(|name| is_dropped(name));
+    let dropped: Vec<HeaderName> = dropped.cloned().collect();
     for name in dropped {
         headers.remove(name);
     }
+}
+
+/// The `Connection` headers that name other headers; mostly there are none.
+fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderValue> {
+    let is_usual = |value: &&HeaderValue| {
+        let usual: [&[u8]; 2] = [b"close", b"keep-alive"];
+        usual
+            .iter()
+            .any(|usual| value.as_bytes().eq_ignore_ascii_case(usual))
+    };
+    let values = headers.get_all(header::CONNECTION).iter();
+    values.filter(|value| !is_usual(value)).cloned().collect()
 }
 
 /// What tells the client that the connection is switched to the protocol it asked for.

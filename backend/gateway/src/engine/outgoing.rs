@@ -94,7 +94,7 @@ impl Outgoing<'_> {
         self.add_identity(&mut headers);
         self.add_origin(&mut headers);
         headers.insert(REQUEST_ID, self.record.request_id.clone());
-        headers.insert(TRACEPARENT, self.record.trace.to_header());
+        headers.insert(TRACEPARENT, self.record.traceparent.clone());
         if self.is_upgrade {
             let value = HeaderValue::from_static("Upgrade");
             headers.insert(header::CONNECTION, value);

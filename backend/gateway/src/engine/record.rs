@@ -34,6 +34,8 @@ pub struct Record {
     pub request_id: HeaderValue,
     /// Its place in its trace.
     pub trace: TraceContext,
+    /// The same, as a header's value.
+    pub traceparent: HeaderValue,
     connection: ConnectionState,
     started: Instant,
     method: Method,
@@ -73,6 +75,7 @@ impl Record {
             instance: None,
             request_id: from.request_id,
             trace: from.trace,
+            traceparent: from.trace.to_header(),
             connection: from.connection.clone(),
             started: from.started,
             method: from.method.clone(),

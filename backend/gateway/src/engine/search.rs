@@ -66,7 +66,7 @@ impl Search {
             if is_first {
                 shared.metrics.gateway().waited_for_instance.inc();
             }
-            worker.until_table_changes().await;
+            Box::pin(worker.until_table_changes()).await;
             self.tried.clear();
         }
     }

@@ -68,7 +68,8 @@ pub async fn answer(
     let admission = pass_phases(worker, &view, &mut record);
     let outcome = match admission {
         Err(refusal) => Err(refusal),
-        Ok(Admission::Own) => Ok(own(worker, &parts).await),
+        // Boxed, because every request's future has room for the largest branch.
+        Ok(Admission::Own) => Ok(Box::pin(own(worker, &parts)).await),
         Ok(Admission::Console) => console(worker, &parts),
         Ok(Admission::Preflight) => Ok(preflight()),
         Ok(Admission::Forward { path_start }) => {
@@ -109,8 +110,19 @@ fn pass_phases(
 fn request_id(worker: &Worker, headers: &HeaderMap) -> HeaderValue {
     match headers.get(&REQUEST_ID) {
         Some(value) if RequestId::is_sound(value.as_bytes()) => value.clone(),
-        _ => RequestId::generate(&worker.shared.clock, &worker.random).to_header(),
+        _ => new_request_id(worker),
     }
+}
+
+/// A UUIDv7, written where it is needed.
+fn new_request_id(worker: &Worker) -> HeaderValue {
+    let millis = worker.shared.clock.now().timestamp_millis();
+    let millis = u64::try_from(millis).unwrap_or(0);
+    let uuid = uuid::Builder::from_unix_timestamp_millis(millis, &worker.random.bytes());
+    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+    let text = uuid.into_uuid().hyphenated().encode_lower(&mut text);
+    // Digits and hyphens are always a sound value.
+    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("invalid"))
 }
 
 /// The gateway's span: below the one that came with the request, or the first of a new trace.
@@ -245,7 +257,7 @@ fn finish(response: &mut Response<Answer>, worker: &Worker, record: &Record) {
     let is_upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, record.request_id.clone());
-    headers.insert(TRACEPARENT, record.trace.to_header());
+    headers.insert(TRACEPARENT, record.traceparent.clone());
     record.trail.cors.write(headers);
     if let Some(quota) = &record.trail.quota {
         quota.write(headers);

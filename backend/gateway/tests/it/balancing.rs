@@ -112,33 +112,6 @@ async fn an_instance_that_dies_in_a_loop_of_requests_costs_none_of_them() {
 }
 
 #[tokio::test]
-async fn a_service_between_two_instances_is_waited_for() {
-    let first = Upstream::echo("first").await;
-    let gateway = Gateway::start(vec![orders(&[&first])]).await;
-    assert_eq!(gateway.get("/api/orders/public/x").send().await.status, 200);
-    first.kill();
-    gateway.control.change_service(orders(&[]));
-    let waiting = tokio::spawn(
-        gateway
-            .request(&Method::POST, "/api/orders/public/x")
-            .body("not sent twice")
-            .send(),
-    );
-    eventually("the wait", || async {
-        let metrics = gateway.get("/metrics").send().await;
-        let text = String::from_utf8(metrics.body.to_vec()).unwrap();
-        text.contains("gateway_waited_for_instance_total 1")
-    })
-    .await;
-    let second = Upstream::echo("second").await;
-    gateway.control.change_service(orders(&[&second]));
-    let reply = waiting.await.unwrap();
-    assert_eq!(reply.status, 200, "{reply:?}");
-    assert_eq!(reply.json()["name"], "second");
-    assert_eq!(second.hits(), 1);
-}
-
-#[tokio::test]
 async fn a_service_that_never_had_an_instance_is_not_waited_for() {
     let gateway = Gateway::start(vec![orders(&[])]).await;
     let reply = gateway.get("/api/orders/public/x").send().await;
