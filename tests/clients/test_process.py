@@ -68,7 +68,7 @@ def test_a_second_process_on_the_same_data_is_refused(platform):
 
 
 def test_what_was_acknowledged_survives_a_kill():
-    with Platform(SECRET_KEY=STRONG) as platform:
+    with Platform(SECRET_KEY=STRONG, PUBLIC_URL="http://127.0.0.1:8000") as platform:
         before = platform.sign_up("survivor")
         platform.kill()
         platform.start()

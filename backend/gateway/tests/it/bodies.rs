@@ -153,6 +153,27 @@ async fn bodies_beyond_the_limit_are_refused_announced_or_not() {
 }
 
 #[tokio::test]
+async fn whose_large_body_is_refused_still_hears_why() {
+    let upstream = Upstream::router(echo_router()).await;
+    let gateway = gateway_to(&upstream).await;
+    let body = vec![b'x'; 4 * 1024 * 1024];
+    let head = format!(
+        "POST /api/orders/private HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    for _ in 0..10 {
+        let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // All of it, before the answer is looked at.
+        stream.write_all(&body).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_stops_half_way_is_a_refusal_and_nothing_breaks() {
     let upstream = Upstream::router(echo_router()).await;
     let gateway = gateway_to(&upstream).await;
