@@ -8,7 +8,10 @@ use saas_web::{REQUEST_ID, TRACEPARENT};
 
 use super::{record::Record, upload::Upload};
 use crate::{
-    phases::{Client, Principal, cookies_for_services, is_from_connection, is_kept_from_upstream},
+    phases::{
+        Client, Principal, SESSION_MODE, cookies_for_services, is_from_connection,
+        is_kept_from_upstream,
+    },
     table::{Instance, Rule, ServiceEntry, ServiceKind},
 };
 
@@ -84,7 +87,8 @@ impl Outgoing<'_> {
         headers.insert(header::HOST, instance.authority.clone());
         let has_connection = from.contains_key(header::CONNECTION);
         for (name, value) in from {
-            let is_dropped = is_kept_from_upstream(name.as_str())
+            let is_for_core = self.service.kind == ServiceKind::Core && *name == SESSION_MODE;
+            let is_dropped = (is_kept_from_upstream(name.as_str()) && !is_for_core)
                 || (has_connection && self.is_named_by_connection(name));
             if !is_dropped {
                 headers.append(name.clone(), value.clone());

@@ -37,6 +37,10 @@ pub fn is_kept_from_upstream(name: &str) -> bool {
     }
 }
 
+/// How a browser asks core to keep its session in a cookie: a wish of the client, no claim about it.
+/// In this spelling alone, and for core alone; see [`is_kept_from_upstream`] for all others.
+pub const SESSION_MODE: &str = "x-saas-session";
+
 /// Whether the rest of an `x-` header is one that only the gateway sets.
 fn is_claimed(rest: &[u8]) -> bool {
     const EXACT: [&[u8]; 13] = [

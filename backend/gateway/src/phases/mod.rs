@@ -30,8 +30,8 @@ use saas_registry_client::TrustTable;
 pub use client::Client;
 pub use cors::{Cors, CorsAnswer, Grant};
 pub use headers::{
-    CORE_COOKIE_PREFIXES, cookies_for_services, is_from_connection, is_kept_from_client,
-    is_kept_from_upstream,
+    CORE_COOKIE_PREFIXES, SESSION_MODE, cookies_for_services, is_from_connection,
+    is_kept_from_client, is_kept_from_upstream,
 };
 pub use limits::{AddressCache, Quota};
 pub use path::CheckedPath;

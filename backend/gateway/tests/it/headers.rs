@@ -81,6 +81,27 @@ async fn identity_comes_from_the_token_and_from_nowhere_else() {
 }
 
 #[tokio::test]
+async fn a_browsers_wish_for_a_cookie_reaches_core_and_nobody_else() {
+    let (gateway, _upstream) = gateway().await;
+    for (path, name, arrives) in [
+        ("/api/core/v1/auth/login", "X-Saas-Session", true),
+        ("/api/core/v1/auth/login", "X_Saas_Session", false),
+        ("/api/core/v1/auth/login", "X-Saas-Assertion", false),
+        ("/api/orders/public/x", "X-Saas-Session", false),
+    ] {
+        let reply = gateway.get(path).bearer(&gateway.token());
+        let reply = reply.with(name, "cookie").send().await;
+        assert_eq!(reply.status, 200);
+        let text = String::from_utf8(reply.body.to_vec()).unwrap();
+        assert_eq!(
+            text.contains("\"cookie\""),
+            arrives,
+            "{path} {name}: {text}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn nobody_has_no_identity() {
     let (gateway, _upstream) = gateway().await;
     let reply = gateway
