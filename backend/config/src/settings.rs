@@ -77,8 +77,6 @@ pub struct Settings {
     pub max_upload_bytes: Option<u64>,
     /// `GATEWAY_THREADS`, or the number of cores.
     pub gateway_threads: usize,
-    /// `TRUST_MAX_STALE_SECONDS`.
-    pub trust_max_stale: Duration,
     /// `ACCESS_TOKEN_EXPIRE_MINUTES`.
     pub access_token_lifetime: Duration,
     /// `REFRESH_TOKEN_EXPIRE_DAYS`.
@@ -89,10 +87,6 @@ pub struct Settings {
     pub admin_email: String,
     /// `ADMIN_PASSWORD`.
     pub admin_password: Option<Secret>,
-    /// `SMTP_URL`.
-    pub smtp_url: Option<Secret>,
-    /// `MAIL_FROM`.
-    pub mail_from: Option<String>,
     /// `SHUTDOWN_GRACE_SECONDS`.
     pub shutdown_grace: Duration,
     resolved: Resolved,
@@ -154,7 +148,6 @@ impl Settings {
                 Some(threads) => threads,
                 None => std::thread::available_parallelism().map_or(1, usize::from),
             },
-            trust_max_stale: from.duration("TRUST_MAX_STALE_SECONDS", 1, 1, DAY)?,
             access_token_lifetime: from.duration(
                 "ACCESS_TOKEN_EXPIRE_MINUTES",
                 MINUTE,
@@ -168,8 +161,6 @@ impl Settings {
             }),
             admin_email: admin_email(&from)?,
             admin_password: from.secret("ADMIN_PASSWORD"),
-            smtp_url: from.secret_url("SMTP_URL", &["smtp://", "smtps://"])?,
-            mail_from: from.text("MAIL_FROM").map(str::to_owned),
             shutdown_grace: from.duration("SHUTDOWN_GRACE_SECONDS", 1, 0, 3600)?,
             resolved: from,
         })

@@ -281,12 +281,6 @@ pub const SETTINGS: &[SettingInfo] = &[
         "the gateway's worker threads; one for each core unless set",
     ),
     setting(
-        "TRUST_MAX_STALE_SECONDS",
-        Some("3600"),
-        GATEWAY,
-        "for how long API keys are honoured without news from core",
-    ),
-    setting(
         "ACCESS_TOKEN_EXPIRE_MINUTES",
         Some("30"),
         CORE,
@@ -315,12 +309,6 @@ pub const SETTINGS: &[SettingInfo] = &[
         CORE,
         "the first administrator's password; unless set, one is made, printed once and must be changed",
     ),
-    secret(
-        "SMTP_URL",
-        CORE,
-        "where mail is handed over: `smtp://user:password@host:587`; no mail is sent unless set",
-    ),
-    setting("MAIL_FROM", None, CORE, "the sender of mail"),
     setting(
         "SHUTDOWN_GRACE_SECONDS",
         Some("25"),
