@@ -2,6 +2,9 @@
 //!
 //! A bucket is one number: the time at which it would be full again (the generic cell rate
 //! algorithm, ITU-T I.371). Taking is one compare-and-swap; a bucket nobody uses fills by itself.
+//! What other gateways may use of a limit is withheld from its bucket: see [`shares`].
+
+pub mod shares;
 
 use std::{
     collections::{HashMap, hash_map::RandomState},
@@ -9,7 +12,7 @@ use std::{
     net::{IpAddr, Ipv6Addr},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Instant,
 };
@@ -20,6 +23,8 @@ use saas_domain::TenantId;
 pub const BURST_SECONDS: u32 = 2;
 
 const NANOS: u64 = 1_000_000_000;
+/// Shares are counted in millionths.
+const WHOLE: u64 = 1_000_000;
 const SHARDS: usize = 16;
 /// Keys kept per shard. Past that, what does not fit shares one bucket: memory stays bounded
 /// whatever addresses somebody invents.
@@ -33,6 +38,10 @@ const INVALID_TOKENS: u32 = 10;
 pub struct Bucket {
     /// Nanoseconds (of [`Limiter::now`]) at which the bucket is full.
     full_at: AtomicU64,
+    /// Millionths of the rate that are other gateways', less than [`WHOLE`].
+    withheld: AtomicU32,
+    /// Requests since the last count, those refused included.
+    asked: AtomicU32,
 }
 
 /// What is left after a request was let through.
@@ -54,16 +63,19 @@ pub struct Empty {
 }
 
 impl Bucket {
-    /// Takes one token at `now` (nanoseconds), of `rate` a second. The rate may change between
-    /// calls; 0 lets everything through.
+    /// Takes one token at `now` (nanoseconds), of `rate` a second, of which this gateway has its
+    /// share. The rate may change between calls; 0 lets everything through.
     pub fn take(&self, now: u64, rate: u32) -> Result<Left, Empty> {
-        let Some(cost) = NANOS.checked_div(u64::from(rate)) else {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let share = WHOLE.saturating_sub(u64::from(self.withheld.load(Ordering::Relaxed)));
+        let Some(cost) = (NANOS * WHOLE).checked_div(u64::from(rate) * share) else {
             return Ok(Left {
                 remaining: u32::MAX,
                 full_in: 0,
             });
         };
-        let depth = NANOS * u64::from(BURST_SECONDS);
+        // However small the share, a full bucket holds one request.
+        let depth = cost.max(NANOS * u64::from(BURST_SECONDS));
         let mut full_at = self.full_at.load(Ordering::Relaxed);
         loop {
             let next = full_at.max(now) + cost;
@@ -203,9 +215,13 @@ impl<K, V: Default> Default for Shards<K, V> {
 }
 
 impl<K: Hash + Eq, V: Default> Shards<K, V> {
+    fn shard(&self, key: &K) -> Option<&Shard<K, V>> {
+        let hash = usize::try_from(self.hasher.hash_one(key) >> 32).unwrap_or(0);
+        self.maps.get(hash % SHARDS)
+    }
+
     fn get(&self, key: K) -> Arc<V> {
-        let hash = usize::try_from(self.hasher.hash_one(&key) >> 32).unwrap_or(0);
-        let Some(shard) = self.maps.get(hash % SHARDS) else {
+        let Some(shard) = self.shard(&key) else {
             return Arc::clone(&self.overflow);
         };
         let mut shard = lock(shard);

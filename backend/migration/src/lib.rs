@@ -8,6 +8,7 @@ mod access;
 mod connection;
 mod m0001_platform;
 mod m0002_people;
+mod m0003_demand;
 mod roles;
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DatabaseTransaction};
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_platform::Migration),
             Box::new(m0002_people::Migration),
+            Box::new(m0003_demand::Migration),
         ]
     }
 }

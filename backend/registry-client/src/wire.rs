@@ -274,6 +274,24 @@ pub struct GatewayReport {
     /// Requests in flight, by `service/instance`; zeros may be left out.
     #[serde(default)]
     pub in_flight: BTreeMap<String, u32>,
+    /// Requests asked for in the last second, by whose limit they count against: the busiest ones,
+    /// at most [`MOST_DEMAND`]. Empty while there is no other gateway to share with.
+    #[serde(default)]
+    pub demand: BTreeMap<String, u32>,
+}
+
+/// Limits that one report may name.
+pub const MOST_DEMAND: usize = 256;
+
+/// What the registry answers to a report.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GatewayShares {
+    /// How many gateways there are, this one included.
+    pub gateways: u32,
+    /// Which part of a limit is this gateway's, above 0 and below 1. What is not named is whole:
+    /// nobody asks for it elsewhere.
+    #[serde(default)]
+    pub shares: BTreeMap<String, f64>,
 }
 
 /// What a gateway tells core every ten seconds (`POST /internal/v1/traffic`).

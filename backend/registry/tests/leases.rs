@@ -196,6 +196,28 @@ async fn a_drain_waits_for_every_gateway() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gateways_share_a_limit_by_their_demand() {
+    let home = Home::sqlite().await;
+    let registry = Registry::start(&home, noon()).await;
+    let (first, second) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let alone = json!({"gateways": 1, "shares": {}});
+    let asked = json!({"tenant:t": 300, "tenant:own": 5});
+    assert_eq!(registry.demand(first, &asked).await, alone);
+    // Only what both are asked for is shared.
+    assert_eq!(
+        registry.demand(second, &json!({"tenant:t": 100})).await,
+        json!({"gateways": 2, "shares": {"tenant:t": 0.25}})
+    );
+    assert_eq!(
+        registry.demand(first, &asked).await,
+        json!({"gateways": 2, "shares": {"tenant:t": 0.75}})
+    );
+    // A gateway that fell silent has no share any more.
+    registry.clock.advance(chrono::Duration::seconds(7));
+    assert_eq!(registry.demand(first, &asked).await, alone);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn draining_what_is_not_there_is_404() {
     let home = Home::sqlite().await;
     let registry = Registry::start(&home, noon()).await;

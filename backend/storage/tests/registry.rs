@@ -331,23 +331,23 @@ async fn a_gateway_is_live_then_lost_then_forgotten(t: Fixture) {
         epoch: 9,
         number: 41,
     };
-    let in_flight = BTreeMap::from([("orders/a".to_owned(), 3)]);
+    let nothing = gateways::Report::default();
+    let told = gateways::Report {
+        seen: Some(seen),
+        in_flight: BTreeMap::from([("orders/a".to_owned(), 3)]),
+        demand: BTreeMap::from([("tenant:1".to_owned(), 40)]),
+    };
     let tx = t.db.system("test").await.unwrap();
     let lease = Duration::from_secs(6);
-    gateways::report(&tx, lost, None, &BTreeMap::new(), Duration::ZERO)
+    gateways::report(&tx, lost, &nothing, Duration::ZERO)
         .await
         .unwrap();
-    gateways::report(&tx, live, None, &BTreeMap::new(), lease)
-        .await
-        .unwrap();
-    gateways::report(&tx, live, Some(seen), &in_flight, lease)
-        .await
-        .unwrap();
+    gateways::report(&tx, live, &nothing, lease).await.unwrap();
+    gateways::report(&tx, live, &told, lease).await.unwrap();
     let mut found = gateways::all(&tx, Duration::from_mins(10)).await.unwrap();
     found.sort_by_key(|gateway| gateway.id);
     assert_eq!(found.len(), 2);
-    assert_eq!(found[0].seen, Some(seen));
-    assert_eq!(found[0].in_flight, in_flight);
+    assert_eq!(found[0].report, told);
     assert_eq!(found[0].state, GatewayState::Live);
     assert_eq!((found[1].id, found[1].state), (lost, GatewayState::Lost));
     assert_eq!(gateways::all(&tx, Duration::ZERO).await.unwrap().len(), 1);

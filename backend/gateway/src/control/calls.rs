@@ -6,7 +6,7 @@ use http::Method;
 use saas_domain::Clock;
 use saas_registry_client::{ClientError, HttpClient};
 use saas_security::InternalSigner;
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 
 /// How long a call may take.
 const CALL: Duration = Duration::from_secs(3);
@@ -39,19 +39,31 @@ impl Calls {
         path: &str,
         body: Option<&B>,
     ) -> Result<bool, ClientError> {
+        let told = self.ask::<B, ()>(bases, method, path, body).await?;
+        Ok(told.is_some())
+    }
+
+    /// The same, with an answer. `Ok(None)`: there is no base.
+    pub async fn ask<B: Serialize + Sync, T: DeserializeOwned>(
+        &self,
+        bases: &[String],
+        method: Method,
+        path: &str,
+        body: Option<&B>,
+    ) -> Result<Option<T>, ClientError> {
         let token = self.signer.token(self.clock.now()).ok();
         let mut last = None;
         for base in bases {
             let url = format!("{}{path}", base.trim_end_matches('/'));
-            let sent: Result<(), ClientError> = self
+            let sent = self
                 .client
                 .json(method.clone(), &url, token.as_deref(), body, CALL)
                 .await;
             match sent {
-                Ok(()) => return Ok(true),
+                Ok(answer) => return Ok(Some(answer)),
                 Err(error) => last = Some(error),
             }
         }
-        last.map_or(Ok(false), Err)
+        last.map_or(Ok(None), Err)
     }
 }

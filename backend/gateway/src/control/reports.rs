@@ -1,13 +1,17 @@
 //! Tells the registry, once a second, which table is in use and what is under way, so that a drain
-//! knows when it is over.
+//! knows when it is over; and who asks for how much, so that the gateways share each limit.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::Method;
-use saas_registry_client::wire::GatewayReport;
+use saas_registry_client::wire::{GatewayReport, GatewayShares};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::Control;
+use crate::limiter::shares::Sharing;
 
 const EVERY: Duration = Duration::from_secs(1);
 /// A new table is reported sooner: somebody may be waiting for it to be in use. Changes that come in
@@ -20,6 +24,7 @@ pub(super) async fn send(control: Arc<Control>) {
     let mut seconds = interval(EVERY);
     seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_reported = true;
+    let sharing = Sharing::default();
     loop {
         tokio::select! {
             () = control.end.cancelled() => break,
@@ -34,14 +39,20 @@ pub(super) async fn send(control: Arc<Control>) {
         let report = GatewayReport {
             seen: **control.applied.load(),
             in_flight: control.book().in_flight(),
+            demand: sharing.demand(&control.shared.limiter, Instant::now()),
         };
         let bases = &control.calls.registry_urls;
         let told = control
             .calls
-            .tell(bases, Method::POST, &path, Some(&report))
+            .ask::<_, Option<GatewayShares>>(bases, Method::POST, &path, Some(&report))
             .await;
         match told {
-            Ok(_) => is_reported = true,
+            Ok(shares) => {
+                is_reported = true;
+                if let Some(shares) = shares.flatten() {
+                    sharing.apply(&control.shared.limiter, &shares, Instant::now());
+                }
+            }
             // Told once, not every second.
             Err(error) if is_reported => {
                 let error: &dyn std::error::Error = &error;

@@ -35,13 +35,10 @@ async fn the_registry_hears_what_is_under_way() {
     let gateway = Gateway::start(vec![orders]).await;
     let waiting = tokio::spawn(gateway.get("/api/orders/public/x").send());
     let told = || async {
-        let report = gateway.control.last_report().unwrap_or_else(|| {
-            saas_registry_client::wire::GatewayReport {
-                seen: None,
-                in_flight: std::collections::BTreeMap::new(),
-            }
-        });
-        report.in_flight.get("orders/a").copied().unwrap_or(0)
+        let report = gateway.control.last_report();
+        report.map_or(0, |report| {
+            report.in_flight.get("orders/a").copied().unwrap_or(0)
+        })
     };
     eventually("the report of one", || async { told().await == 1 }).await;
     go.notify_one();

@@ -1,6 +1,8 @@
 //! Limits as clients meet them.
 
-use crate::support::{Gateway, Upstream, instance, service};
+use saas_registry_client::wire::GatewayShares;
+
+use crate::support::{Gateway, Upstream, claims, eventually, instance, service};
 
 #[tokio::test]
 async fn a_limited_client_is_told_how_much_and_how_long() {
@@ -57,4 +59,47 @@ async fn both_threads_share_one_limit() {
     // The burst, and what was refilled while the requests were sent.
     assert!(passed <= 50 + 25 * seconds, "{passed}");
     assert!(replies.iter().any(|reply| reply.status == 429));
+}
+
+#[tokio::test]
+async fn a_gateway_tells_who_asks_and_keeps_to_its_share() {
+    let upstream = Upstream::echo("a").await;
+    let orders = service("orders", vec![instance("a", upstream.address)]);
+    let gateway = Gateway::with(vec![orders], |settings| {
+        settings.rate_limit_per_tenant = Some(1000);
+    })
+    .await;
+    let claims = claims();
+    let (token, tenant) = (gateway.token_of(&claims), claims.tid.unwrap());
+    let ask = || gateway.get("/api/orders/x").bearer(&token).send();
+    let key = format!("tenant:{tenant}");
+    let told = |key: &str| {
+        let report = gateway.control.last_report();
+        report.is_some_and(|report| report.demand.contains_key(key))
+    };
+    // Alone, it counts for itself and tells nobody.
+    assert!(ask().await.header("ratelimit").contains(";r=1999;"));
+    let mut shares = GatewayShares {
+        gateways: 2,
+        ..GatewayShares::default()
+    };
+    gateway.control.share(shares.clone());
+    eventually("demand", || async {
+        ask().await;
+        told(&key)
+    })
+    .await;
+    // A thousandth of the limit is one request a second after a burst of two.
+    shares.shares.insert(key.clone(), 0.001);
+    gateway.control.share(shares);
+    eventually("the share", || async { ask().await.status == 429 }).await;
+    let other = gateway.get("/api/orders/x").bearer(&gateway.token());
+    assert_eq!(other.send().await.status, 200);
+    // Nobody else asks for it any more: all of it is this gateway's again.
+    gateway.control.share(GatewayShares::default());
+    eventually("the whole", || async {
+        let reply = ask().await;
+        reply.status == 200 && !reply.header("ratelimit").contains(";r=0;")
+    })
+    .await;
 }

@@ -232,7 +232,18 @@ impl Registry {
         let path = format!("/internal/v1/gateways/{gateway}/report");
         let token = self.internal(InternalRole::Gateway);
         let body = json!({"seen": seen, "in_flight": in_flight});
-        self.call("POST", &path, &token, &body).await.expect(204);
+        self.call("POST", &path, &token, &body).await.expect(200);
+    }
+
+    /// A gateway tells who asks for how much, and hears its shares.
+    pub async fn demand(&self, gateway: uuid::Uuid, demand: &Value) -> Value {
+        let path = format!("/internal/v1/gateways/{gateway}/report");
+        let token = self.internal(InternalRole::Gateway);
+        let body = json!({"seen": null, "demand": demand});
+        self.call("POST", &path, &token, &body)
+            .await
+            .expect(200)
+            .body
     }
 }
 

@@ -20,15 +20,24 @@ pub enum GatewayState {
     Lost,
 }
 
-/// One gateway's last report.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GatewayRecord {
-    /// One for the life of its process.
-    pub id: Uuid,
+/// What a gateway tells of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
     /// The newest change it has applied.
     pub seen: Option<ChangePosition>,
     /// Requests in flight, by `service/instance`.
     pub in_flight: BTreeMap<String, u32>,
+    /// Requests asked for in a second, by whose limit they count against.
+    pub demand: BTreeMap<String, u32>,
+}
+
+/// One gateway and its last report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayRecord {
+    /// One for the life of its process.
+    pub id: Uuid,
+    /// What it told.
+    pub report: Report,
     /// Whether it can be asked.
     pub state: GatewayState,
 }
@@ -44,6 +53,7 @@ mod row {
         pub seen_epoch: Option<i64>,
         pub seen_number: Option<i64>,
         pub in_flight: Json,
+        pub demand: Json,
         pub reported_at: DateTimeUtc,
         pub expires_at: DateTimeUtc,
     }
@@ -61,21 +71,17 @@ mod row {
 pub async fn report(
     tx: &SystemTx,
     id: Uuid,
-    seen: Option<ChangePosition>,
-    in_flight: &BTreeMap<String, u32>,
+    report: &Report,
     lease: Duration,
 ) -> Result<(), StorageError> {
     let now = time::read(tx).await?;
     let lease = chrono::Duration::from_std(lease).unwrap_or(chrono::Duration::MAX);
-    let in_flight: serde_json::Map<String, serde_json::Value> = in_flight
-        .iter()
-        .map(|(instance, &count)| (instance.clone(), count.into()))
-        .collect();
     row::Entity::insert(row::ActiveModel {
         id: Set(id),
-        seen_epoch: Set(seen.map(|seen| seen.epoch)),
-        seen_number: Set(seen.map(|seen| seen.number)),
-        in_flight: Set(in_flight.into()),
+        seen_epoch: Set(report.seen.map(|seen| seen.epoch)),
+        seen_number: Set(report.seen.map(|seen| seen.number)),
+        in_flight: Set(counts(&report.in_flight)),
+        demand: Set(counts(&report.demand)),
         reported_at: Set(now),
         expires_at: Set(now + lease),
     })
@@ -85,6 +91,7 @@ pub async fn report(
                 row::Column::SeenEpoch,
                 row::Column::SeenNumber,
                 row::Column::InFlight,
+                row::Column::Demand,
                 row::Column::ReportedAt,
                 row::Column::ExpiresAt,
             ])
@@ -93,6 +100,13 @@ pub async fn report(
     .exec_without_returning(tx.connection())
     .await?;
     Ok(())
+}
+
+fn counts(counts: &BTreeMap<String, u32>) -> serde_json::Value {
+    let pairs = counts
+        .iter()
+        .map(|(key, &count)| (key.clone(), count.into()));
+    serde_json::Value::Object(pairs.collect())
 }
 
 /// Forgets a gateway that said it forwards no more.
@@ -118,11 +132,14 @@ pub async fn all(tx: &SystemTx, lost_within: Duration) -> Result<Vec<GatewayReco
     let record = |row: row::Model| {
         Ok(GatewayRecord {
             id: row.id,
-            seen: row
-                .seen_epoch
-                .zip(row.seen_number)
-                .map(|(epoch, number)| ChangePosition { epoch, number }),
-            in_flight: json("a gateway's report", row.in_flight)?,
+            report: Report {
+                seen: row
+                    .seen_epoch
+                    .zip(row.seen_number)
+                    .map(|(epoch, number)| ChangePosition { epoch, number }),
+                in_flight: json("a gateway's report", row.in_flight)?,
+                demand: json("a gateway's report", row.demand)?,
+            },
             state: if row.expires_at > now {
                 GatewayState::Live
             } else {

@@ -12,7 +12,8 @@ use std::{
 };
 
 use saas_registry_client::wire::{
-    GatewayReport, RoutingEvent, RoutingSnapshot, Service, TrafficReport, TrustEvent, TrustSnapshot,
+    GatewayReport, GatewayShares, RoutingEvent, RoutingSnapshot, Service, TrafficReport,
+    TrustEvent, TrustSnapshot,
 };
 use saas_web::axum::{
     Json, Router,
@@ -44,6 +45,7 @@ struct Inner {
     is_beating: AtomicBool,
     frames: broadcast::Sender<(Stream, String)>,
     reports: Mutex<Vec<GatewayReport>>,
+    shares: Mutex<GatewayShares>,
     traffic: Mutex<Vec<TrafficReport>>,
     left: AtomicBool,
 }
@@ -71,6 +73,7 @@ impl StandIn {
             is_beating: AtomicBool::new(true),
             frames: broadcast::Sender::new(64),
             reports: Mutex::default(),
+            shares: Mutex::default(),
             traffic: Mutex::default(),
             left: AtomicBool::new(false),
         });
@@ -145,6 +148,11 @@ impl StandIn {
         self.state.reports.lock().unwrap().last().cloned()
     }
 
+    /// What the gateway is told of its shares from now on.
+    pub fn share(&self, shares: GatewayShares) {
+        *self.state.shares.lock().unwrap() = shares;
+    }
+
     /// What traffic was told so far.
     pub fn traffic(&self) -> Vec<TrafficReport> {
         self.state.traffic.lock().unwrap().clone()
@@ -200,8 +208,12 @@ fn stream(state: &Arc<Inner>, stream: Stream, first: &impl serde::Serialize) -> 
         .unwrap()
 }
 
-async fn take_report(State(state): State<Arc<Inner>>, Json(report): Json<GatewayReport>) {
+async fn take_report(
+    State(state): State<Arc<Inner>>,
+    Json(report): Json<GatewayReport>,
+) -> Json<GatewayShares> {
     state.reports.lock().unwrap().push(report);
+    Json(state.shares.lock().unwrap().clone())
 }
 
 async fn take_leave(State(state): State<Arc<Inner>>) -> Json<Value> {

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::State;
 use garde::Validate;
-use http::StatusCode;
-use saas_registry_client::wire::EventId;
+use saas_registry_client::wire::{EventId, MOST_DEMAND};
 use saas_storage::ChangePosition;
-use saas_storage::registry::gateways;
+use saas_storage::registry::gateways::{self, GatewayRecord, GatewayState, Report};
 use saas_web::{ApiJson, ApiPath, Problem};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -32,6 +32,19 @@ pub(crate) struct GatewayReport {
     #[serde(default)]
     #[garde(skip)]
     in_flight: BTreeMap<String, u32>,
+    /// Requests asked for in the last second, by whose limit they count against.
+    #[serde(default)]
+    #[garde(length(max = MOST_DEMAND))]
+    demand: BTreeMap<String, u32>,
+}
+
+/// How limits are shared with the other gateways for the next second.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct GatewayShares {
+    /// How many gateways there are, this one included.
+    gateways: usize,
+    /// Which part of a limit is this gateway's, above 0 and below 1. What is not named is whole.
+    shares: BTreeMap<String, f64>,
 }
 
 /// A gateway reports
@@ -44,7 +57,7 @@ pub(crate) struct GatewayReport {
     operation_id = "report_gateway",
     params(("id" = Uuid, Path, description = "One for the life of the gateway's process.")),
     request_body = GatewayReport,
-    responses((status = 204, description = "Taken.")),
+    responses((status = 200, description = "Taken.", body = GatewayShares)),
     security(("bearer" = []))
 )]
 pub(crate) async fn report_gateway(
@@ -52,17 +65,44 @@ pub(crate) async fn report_gateway(
     caller: Caller,
     ApiPath(id): ApiPath<Uuid>,
     ApiJson(report): ApiJson<GatewayReport>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Json<GatewayShares>, Problem> {
     caller.may_report()?;
     let seen = report.seen.map(|seen| ChangePosition {
         epoch: seen.epoch,
         number: seen.number,
     });
+    let report = Report {
+        seen,
+        in_flight: report.in_flight,
+        demand: report.demand,
+    };
     let tx = app.begin("registry.gateway_report").await?;
     let store = async {
-        gateways::report(&tx, id, seen, &report.in_flight, LEASE).await?;
-        tx.commit().await
+        gateways::report(&tx, id, &report, LEASE).await?;
+        let all = gateways::all(&tx, Duration::ZERO).await?;
+        tx.commit().await?;
+        Ok(all)
     };
-    store.await.map_err(problem::of_storage)?;
-    Ok(StatusCode::NO_CONTENT)
+    let all = store.await.map_err(problem::of_storage)?;
+    let others: Vec<_> = all.into_iter().filter(|one| is_other(one, id)).collect();
+    Ok(Json(GatewayShares {
+        gateways: others.len() + 1,
+        shares: shares(&report.demand, &others),
+    }))
+}
+
+fn is_other(gateway: &GatewayRecord, id: Uuid) -> bool {
+    gateway.id != id && gateway.state == GatewayState::Live
+}
+
+/// A gateway's part of each limit that others are asked for as well: as its demand is to all.
+fn shares(own: &BTreeMap<String, u32>, others: &[GatewayRecord]) -> BTreeMap<String, f64> {
+    let share = |(key, &own): (&String, &u32)| {
+        let asked =
+            |other: &GatewayRecord| other.report.demand.get(key).copied().map_or(0.0, f64::from);
+        let elsewhere: f64 = others.iter().map(asked).sum();
+        let own = f64::from(own.max(1));
+        (elsewhere > 0.0).then(|| (key.clone(), own / (own + elsewhere)))
+    };
+    own.iter().filter_map(share).collect()
 }

@@ -148,12 +148,17 @@ impl DrainReport {
     fn from_reports(reports: &[GatewayRecord], key: &InstanceKey, seen: ChangePosition) -> Self {
         let instance = format!("{}/{}", key.service, key.id);
         let has_seen = |gateway: &GatewayRecord| {
-            let reported = gateway.seen;
+            let reported = gateway.report.seen;
             reported.is_some_and(|r| r.epoch == seen.epoch && r.number >= seen.number)
         };
         let mut report = Self::default();
         for gateway in reports {
-            let in_flight = gateway.in_flight.get(&instance).copied().unwrap_or(0);
+            let in_flight = gateway
+                .report
+                .in_flight
+                .get(&instance)
+                .copied()
+                .unwrap_or(0);
             match gateway.state {
                 GatewayState::Lost => report.unknown.push(gateway.id),
                 GatewayState::Live if !has_seen(gateway) || in_flight > 0 => {
