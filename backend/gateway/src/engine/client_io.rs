@@ -9,6 +9,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use saas_web::Linger;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -149,26 +150,21 @@ impl ConnectionState {
     }
 }
 
-/// Closing a socket on which something is unread resets the connection, and the client may lose the
-/// answer that says why. So up to this much of a refused body is read and thrown away first.
-const LINGER_BYTES: usize = 16 * 1024 * 1024;
-
 /// A client's socket.
 #[derive(Debug)]
 pub struct ClientIo {
     stream: TcpStream,
     state: ConnectionState,
-    /// How much more is thrown away before closing; `None`: not closing yet.
-    lingering: Option<usize>,
+    linger: Linger,
 }
 
 impl ClientIo {
     /// Wraps an accepted socket.
-    pub const fn new(stream: TcpStream, state: ConnectionState) -> Self {
+    pub fn new(stream: TcpStream, state: ConnectionState) -> Self {
         Self {
             stream,
             state,
-            lingering: None,
+            linger: Linger::default(),
         }
     }
 }
@@ -209,29 +205,6 @@ impl AsyncRead for ClientIo {
 }
 
 impl ClientIo {
-    /// Reads what still comes, until the client closes its side, is too slow, or has sent enough.
-    fn throw_away(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let mut room = [0; 16 * 1024];
-        while let Some(left) = self.lingering.filter(|left| *left > 0) {
-            let mut buffer = ReadBuf::new(&mut room);
-            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
-                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
-                    self.lingering = Some(left.saturating_sub(buffer.filled().len()));
-                }
-                Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending => {
-                    let mut inner = self.state.lock();
-                    if inner.is_given_up {
-                        return Poll::Ready(());
-                    }
-                    keep(&mut inner.reader, context);
-                    return Poll::Pending;
-                }
-            }
-        }
-        Poll::Ready(())
-    }
-
     /// Remembers who waits for a write, so that the wait can be ended.
     fn written<T>(
         &self,
@@ -280,14 +253,9 @@ impl AsyncWrite for ClientIo {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.lingering.is_none() {
-            let shut = Pin::new(&mut self.stream).poll_shutdown(context);
-            if !matches!(shut, Poll::Ready(Ok(()))) {
-                return shut;
-            }
-            let is_amid_a_body = self.state.is_amid_a_body();
-            self.lingering = Some(if is_amid_a_body { LINGER_BYTES } else { 0 });
-        }
-        self.throw_away(context).map(|()| Ok(()))
+        let this = &mut *self;
+        let state = &this.state;
+        this.linger
+            .poll_close(&mut this.stream, context, || state.is_amid_a_body())
     }
 }

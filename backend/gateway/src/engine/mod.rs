@@ -15,6 +15,7 @@ mod serve;
 mod thread;
 mod upgrade;
 mod upload;
+mod upstream_io;
 mod view;
 mod watch;
 mod worker;
