@@ -10,6 +10,7 @@ use std::{
 use saas_domain::Random;
 use saas_registry_client::{Standing, TrustTable};
 use slab::Slab;
+use tokio::sync::watch;
 
 use super::{
     client_io::{ConnectionState, Patience},
@@ -140,8 +141,7 @@ impl Worker {
     }
 
     /// Waits a moment, less if the table changes.
-    pub async fn until_table_changes(&self) {
-        let mut versions = self.shared.table_versions.subscribe();
+    pub async fn until_table_changes(&self, versions: &mut watch::Receiver<u64>) {
         tokio::select! {
             _ = versions.changed() => {}
             () = tokio::time::sleep(LOOK_AGAIN) => {}
