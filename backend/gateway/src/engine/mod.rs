@@ -7,6 +7,7 @@ mod connect;
 mod faults;
 mod forward;
 mod incoming;
+mod misread;
 mod outgoing;
 mod pool;
 mod record;
