@@ -183,6 +183,13 @@ async fn a_gateway_starts_from_its_last_good_copy_while_everything_else_is_down(
     let core = gateway.get("/api/core/v1/me").bearer(&token).send().await;
     assert_eq!(core.code(), "trust_stale");
 
+    // Under another issuer its tokens are nobody's, so the copy is none either.
+    for (public_url, status) in [("http://test", 200), ("http://elsewhere", 503)] {
+        gateway.restart_alone_at(Some(public_url)).await;
+        let ready = gateway.get("/health/ready").send().await;
+        assert_eq!(ready.status, status, "{public_url}: {ready:?}");
+    }
+
     // A copy that somebody altered is none, and without one nothing is known.
     for file in &files {
         let mut bytes = std::fs::read(file).unwrap();
