@@ -74,13 +74,13 @@ async fn a_stream_ends_with_its_session() {
 #[tokio::test]
 async fn a_request_that_ends_its_own_session_is_answered() {
     let (arrived, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (arrives, goes) = (Arc::clone(&arrived), Arc::clone(&go));
+    let (tell, wait) = (Arc::clone(&arrived), Arc::clone(&go));
     let upstream = Upstream::bytes(move |mut stream, _| {
-        let (arrived, go) = (Arc::clone(&arrives), Arc::clone(&goes));
+        let (tell, wait) = (Arc::clone(&tell), Arc::clone(&wait));
         async move {
             if read_head(&mut stream).await.starts_with("POST ") {
-                arrived.notify_one();
-                go.notified().await;
+                tell.notify_one();
+                wait.notified().await;
             }
             let answer = b"HTTP/1.1 204 No Content\r\n\r\n";
             stream.write_all(answer).await.unwrap();
