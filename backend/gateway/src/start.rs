@@ -186,6 +186,7 @@ fn shared(
         metrics,
         no_service: ServiceTraffic::default(),
         signer: AssertionSigner::new(&deps.root)?,
+        presence: InternalSigner::new(&deps.root, InternalRole::Gateway),
         console: deps.console.clone(),
         clock: deps.clock.clone(),
         random: deps.random.clone(),

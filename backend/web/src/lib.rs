@@ -37,7 +37,7 @@ mod serve;
 mod stack;
 mod stream;
 
-pub use address::client_address;
+pub use address::{GATEWAY_TOKEN, client_address, is_from_gateway};
 pub use axum;
 pub use context::{
     REQUEST_ID, RequestContext, RequestId, TRACEPARENT, TRACESTATE, TimeLimit, TraceContext,

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::{DateTime, TimeDelta, Utc};
+use http::HeaderValue;
 use saas_domain::Random;
 use saas_registry_client::{Standing, TrustTable};
 use slab::Slab;
@@ -29,6 +31,8 @@ const RETRY_MOST: u32 = 1_000;
 
 /// Seconds between two passes over the caches.
 const CACHE_SWEEP: u32 = 30;
+/// Seconds for which a token that shows core and registry who we are is used: half its life.
+const PRESENCE_LIVES: TimeDelta = TimeDelta::seconds(30);
 /// How often a waiting request looks for an instance even if the table does not change: one that
 /// was restarted at the same address does not change it.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -63,6 +67,7 @@ pub struct Worker {
     /// that for each request costs a system call.
     pub random: Random,
     trust: RefCell<KeptTrust>,
+    presence: RefCell<Option<Presence>>,
     connections: RefCell<Slab<ConnectionState>>,
     open: Cell<usize>,
     closing: Cell<Closing>,
@@ -70,6 +75,12 @@ pub struct Worker {
     retry_budget: Cell<u32>,
     in_flight: Cell<i64>,
     in_flight_told: Cell<i64>,
+}
+
+/// The token that shows who we are.
+struct Presence {
+    token: HeaderValue,
+    made: DateTime<Utc>,
 }
 
 /// The trust table this thread last saw. The number tells its tables apart.
@@ -96,6 +107,7 @@ impl Worker {
             addresses: AddressCache::default(),
             random: Random::seeded(seed),
             trust: RefCell::new(trust),
+            presence: RefCell::default(),
             connections: RefCell::default(),
             open: Cell::new(0),
             closing: Cell::new(Closing::None),
@@ -120,6 +132,20 @@ impl Worker {
             kept.is_known = self.shared.trust.is_ready();
         }
         run(kept.is_known.then_some(&*kept.table), kept.version)
+    }
+
+    /// What shows core and registry that a request comes from a gateway. `None`: it cannot be made,
+    /// and they take the gateway for the client.
+    pub fn presence(&self) -> Option<HeaderValue> {
+        let now = self.shared.clock.now();
+        let mut kept = self.presence.borrow_mut();
+        let is_good = |presence: &Presence| (now - presence.made).abs() < PRESENCE_LIVES;
+        if !kept.as_ref().is_some_and(is_good) {
+            let token = self.shared.presence.token(now).ok();
+            let token = token.and_then(|token| HeaderValue::from_str(&token).ok());
+            *kept = token.map(|token| Presence { token, made: now });
+        }
+        kept.as_ref().map(|presence| presence.token.clone())
     }
 
     /// A number that differs from call to call.
