@@ -1,6 +1,6 @@
 //! What every use case has at hand.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use saas_cache::ChangeCache;
@@ -63,15 +63,8 @@ pub(crate) struct Rules {
     pub console_url: String,
     pub access_lifetime: Duration,
     pub refresh_lifetime: Duration,
+    /// Whose word about the client counts beside the gateways'.
     pub trusted_proxies: Networks,
-}
-
-impl Rules {
-    /// Whether the address is a proxy whose word about the client counts: one of
-    /// `TRUSTED_PROXIES`, or a process on this machine, such as the gateway of `saas up`.
-    pub fn is_trusted_proxy(&self, address: IpAddr) -> bool {
-        address.is_loopback() || self.trusted_proxies.contains(address)
-    }
 }
 
 impl Core {

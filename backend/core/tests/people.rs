@@ -5,9 +5,10 @@
 mod support;
 
 use chrono::Duration;
-use saas_security::InternalRole;
+use http::Method;
+use saas_security::{InternalRole, InternalSigner};
 use serde_json::json;
-use support::{Home, PASSWORD, Platform};
+use support::{Home, PASSWORD, Platform, root};
 
 on_both!(
     a_disabled_person_is_out_at_once,
@@ -15,6 +16,7 @@ on_both!(
     the_platform_keeps_an_operator,
     everything_that_happens_is_in_the_audit_log,
     traffic_is_counted_once_and_summed,
+    the_clients_address_is_believed_from_a_gateway_alone,
 );
 
 async fn a_disabled_person_is_out_at_once(home: Home) {
@@ -238,4 +240,38 @@ async fn traffic_is_counted_once_and_summed(home: Home) {
         .get("/v1/traffic?minutes=0", &operator)
         .await
         .problem(400, "invalid_query");
+}
+
+async fn the_clients_address_is_believed_from_a_gateway_alone(home: Home) {
+    let platform = Platform::start(home).await;
+    let amy = platform.owner("amy").await;
+    let token = |role| {
+        let signer = InternalSigner::new(&root(), role);
+        signer.token(platform.clock.now()).unwrap()
+    };
+    let (gateway, registry) = (token(InternalRole::Gateway), token(InternalRole::Registry));
+    for (shown, address) in [
+        (gateway.as_str(), "203.0.113.9"),
+        (registry.as_str(), "127.0.0.1"),
+        ("forged", "127.0.0.1"),
+    ] {
+        platform.clock.advance(Duration::milliseconds(1));
+        let headers = [
+            ("x-forwarded-for", "203.0.113.9"),
+            ("x-saas-gateway", shown),
+        ];
+        let body = json!({"email": "amy@example.com", "password": PASSWORD});
+        let api = &platform.core.api;
+        api.call(Method::POST, "/v1/auth/login", "", &headers, Some(body))
+            .await
+            .expect(200);
+        let log = platform
+            .get(
+                "/v1/audit-events?action=session.started&limit=1",
+                amy.token(),
+            )
+            .await
+            .expect(200);
+        assert_eq!(log.body["items"][0]["address"], address);
+    }
 }

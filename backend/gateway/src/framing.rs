@@ -108,6 +108,11 @@ impl Scanner {
         }
     }
 
+    /// What was wrong so far with the head that is being read.
+    pub fn fault(&self) -> Option<FramingFault> {
+        self.head.fault
+    }
+
     /// Takes in at most one line and returns what follows it.
     fn feed_line<'a>(
         &mut self,
@@ -200,7 +205,7 @@ impl Scanner {
             return;
         }
         let Some(colon) = memchr::memchr(b':', content) else {
-            // The HTTP library refuses it.
+            self.head.note(FramingFault::NoColon);
             return;
         };
         let (name, value) = content.split_at(colon);
@@ -336,6 +341,7 @@ mod tests {
             ("Transfer-Encoding : chunked\r\n", F::HeaderSpacing),
             ("X: a\r\n Transfer-Encoding: chunked\r\n", F::HeaderSpacing),
             ("\tX: a\r\n", F::HeaderSpacing),
+            ("Transfer-Encoding\r\n", F::NoColon),
             ("X: a\nTransfer-Encoding: chunked\r\n", F::LineEnding),
             ("X: a\rTransfer-Encoding: chunked\r\n", F::LineEnding),
         ] {

@@ -12,7 +12,7 @@ use std::{
 use arc_swap::ArcSwap;
 use saas_domain::{Clock, Random};
 use saas_registry_client::{Follower, TrustTable};
-use saas_security::AssertionSigner;
+use saas_security::{AssertionSigner, InternalSigner};
 use saas_telemetry::Metrics;
 use saas_web::axum::Router;
 use tokio::sync::watch;
@@ -52,6 +52,8 @@ pub struct Shared {
     pub no_service: ServiceTraffic,
     /// Signs assertions for services.
     pub signer: AssertionSigner,
+    /// Shows core and registry that a request comes from a gateway.
+    pub presence: InternalSigner,
     /// The gateway's own end points.
     pub own: Router,
     /// The console's files.

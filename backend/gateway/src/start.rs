@@ -186,6 +186,7 @@ fn shared(
         metrics,
         no_service: ServiceTraffic::default(),
         signer: AssertionSigner::new(&deps.root)?,
+        presence: InternalSigner::new(&deps.root, InternalRole::Gateway),
         console: deps.console.clone(),
         clock: deps.clock.clone(),
         random: deps.random.clone(),
@@ -254,10 +255,11 @@ impl<'a> Followers<'a> {
     fn follow<T: Table>(&self, urls: Urls) -> Follower<T> {
         let file = format!("{}.last-good", T::NAME);
         let path = self.deps.settings.data_dir.join(file);
+        let copy = LastGoodCopy::new(path, self.seal.clone());
         Follower::start(FollowerSettings {
             urls,
             token: Arc::clone(&self.token),
-            copy: Some(LastGoodCopy::new(path, self.seal.clone())),
+            copy: Some(copy.for_issuer(self.deps.settings.public_url.clone())),
             clock: self.deps.clock.clone(),
             random: self.deps.random.clone(),
             shutdown: self.end.clone(),

@@ -52,6 +52,11 @@ pub trait Table: Clone + Default + Send + Sync + 'static {
     fn snapshot(&self) -> Self::Snapshot;
     /// The event that replaces everything.
     fn snapshot_event(snapshot: Self::Snapshot) -> Self::Event;
+    /// Whether a copy may be used where tokens are issued by `issuer`.
+    fn is_for(snapshot: &Self::Snapshot, issuer: &str) -> bool {
+        let _ = (snapshot, issuer);
+        true
+    }
 }
 
 /// Makes a bearer token for each connection.
@@ -190,6 +195,17 @@ fn restore<T: Table>(settings: &FollowerSettings) -> (T, Option<EventId>) {
     };
     match copy.load::<T::Snapshot>() {
         Ok(None) => (table, None),
+        Ok(Some((_, snapshot)))
+            if copy
+                .issuer()
+                .is_some_and(|issuer| !T::is_for(&snapshot, issuer)) =>
+        {
+            tracing::warn!(
+                table = T::NAME,
+                "the last good copy was written under another PUBLIC_URL; it is not used"
+            );
+            (table, None)
+        }
         Ok(Some((seen, snapshot))) => {
             table.apply(T::snapshot_event(snapshot), settings.clock.now());
             tracing::info!(table = T::NAME, %seen, "the last good copy was loaded");

@@ -20,6 +20,7 @@ const TAG_BYTES: usize = 32;
 pub struct LastGoodCopy {
     path: PathBuf,
     seal: FileSeal,
+    issuer: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -31,7 +32,24 @@ struct Content<T> {
 impl LastGoodCopy {
     /// The copy at `path`, which need not exist yet.
     pub fn new(path: PathBuf, seal: FileSeal) -> Self {
-        Self { path, seal }
+        Self {
+            path,
+            seal,
+            issuer: None,
+        }
+    }
+
+    /// The same copy where tokens are issued by `issuer`: one that was written under another issuer
+    /// is not used. `None`: the issuer is not known, and any will do.
+    #[must_use]
+    pub fn for_issuer(mut self, issuer: Option<String>) -> Self {
+        self.issuer = issuer;
+        self
+    }
+
+    /// Who issues tokens here, as far as that is known.
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
     }
 
     /// What was kept, and up to which event it is true. `Ok(None)`: there is none.

@@ -180,6 +180,10 @@ impl Table for TrustTable {
     fn snapshot_event(snapshot: TrustSnapshot) -> TrustEvent {
         TrustEvent::Snapshot(snapshot)
     }
+
+    fn is_for(snapshot: &TrustSnapshot, issuer: &str) -> bool {
+        snapshot.issuer == issuer
+    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::problem;
 /// Where a request comes from. Any request has one.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
-    /// The client's address, seen through trusted proxies.
+    /// The client's address, seen through the gateway and trusted proxies.
     address: Option<IpAddr>,
     request_id: Option<String>,
 }
@@ -29,9 +29,11 @@ impl FromRequestParts<App> for Origin {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let proxies = app.trusted_proxies();
+        let is_gateway = app.authenticator().is_from_gateway(&parts.headers);
         let address = peer.map(|peer| {
-            client_address(&parts.headers, peer.0.ip(), |hop: IpAddr| {
-                hop.is_loopback() || proxies.contains(hop)
+            let peer = peer.0.ip().to_canonical();
+            client_address(&parts.headers, peer, |hop: IpAddr| {
+                (is_gateway && hop == peer) || proxies.contains(hop)
             })
         });
         let context = parts.extensions.get::<RequestContext>();

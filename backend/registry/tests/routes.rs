@@ -5,6 +5,7 @@
 mod support;
 
 use saas_domain::{Clock, Permission};
+use saas_security::InternalRole;
 use saas_storage::core::audit::{self, AuditFilter};
 use serde_json::{Value, json};
 use support::{Home, Registry, call};
@@ -48,7 +49,13 @@ async fn a_route_lives(home: &Home) {
     let url = registry.url(&one);
     let disable = json!({"is_enabled": false, "required_permission": null});
     let matching = [("if-match", "\"1\"")];
-    let changed = call("PATCH", &url, &token, &disable, &matching)
+    let gateway = registry.internal(InternalRole::Gateway);
+    let by_gateway = [
+        ("if-match", "\"1\""),
+        ("x-forwarded-for", "203.0.113.9"),
+        ("x-saas-gateway", &gateway),
+    ];
+    let changed = call("PATCH", &url, &token, &disable, &by_gateway)
         .await
         .expect(200);
     assert_eq!(changed.header("etag"), "\"2\"");
@@ -69,7 +76,7 @@ async fn a_route_lives(home: &Home) {
         &url,
         &token,
         &Value::Null,
-        &[("if-match", "\"2\"")],
+        &[("if-match", "\"2\""), ("x-forwarded-for", "203.0.113.9")],
     )
     .await
     .expect(204);
@@ -84,6 +91,12 @@ async fn a_route_lives(home: &Home) {
         .unwrap();
     let actions: Vec<_> = entries.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(actions, ["route.delete", "route.change", "route.create"]);
+    // Only a gateway is believed to be in the way of somebody else.
+    let addresses: Vec<_> = entries
+        .iter()
+        .map(|entry| entry.address.as_deref().unwrap())
+        .collect();
+    assert_eq!(addresses, ["127.0.0.1", "203.0.113.9", "127.0.0.1"]);
     assert!(
         entries
             .iter()

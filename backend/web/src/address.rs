@@ -2,7 +2,24 @@
 
 use std::net::IpAddr;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
+use saas_domain::Clock;
+use saas_security::{InternalRole, InternalVerifier};
+
+/// By which a gateway shows core and registry that it is one: an internal token. Gateways pass on
+/// nobody else's.
+pub const GATEWAY_TOKEN: HeaderName = HeaderName::from_static("x-saas-gateway");
+
+/// Whether one of the platform's own gateways sent the request, so that its word about the client
+/// counts.
+pub fn is_from_gateway(headers: &HeaderMap, verifier: &InternalVerifier, clock: &Clock) -> bool {
+    headers
+        .get(&GATEWAY_TOKEN)
+        .and_then(|token| token.to_str().ok())
+        .is_some_and(|token| {
+            verifier.verify(token, clock.now()).ok() == Some(InternalRole::Gateway)
+        })
+}
 
 /// The client's address: of the connection's peer and the `X-Forwarded-For` chain before it, the
 /// rightmost address that is not trusted. Whatever stands further left was written by somebody we do

@@ -28,6 +28,7 @@ mod context;
 mod docs;
 mod extract;
 mod health;
+mod linger;
 mod listen;
 mod page;
 mod precondition;
@@ -36,7 +37,7 @@ mod serve;
 mod stack;
 mod stream;
 
-pub use address::client_address;
+pub use address::{GATEWAY_TOKEN, client_address, is_from_gateway};
 pub use axum;
 pub use context::{
     REQUEST_ID, RequestContext, RequestId, TRACEPARENT, TRACESTATE, TimeLimit, TraceContext,
@@ -45,6 +46,7 @@ pub use docs::{BEARER_SCHEME, DocsFiles, complete, docs};
 pub use extract::{ApiJson, ApiPath, ApiQuery, bearer_token, parse_json, read_body};
 pub use health::{Access, CheckReport, Health, HealthDetail, HealthReport};
 pub use http;
+pub use linger::Linger;
 pub use listen::{BindError, bind, bind_shared};
 pub use page::{Cursor, DEFAULT_LIMIT, GREATEST_LIMIT, Page, PageQuery, Sort};
 pub use precondition::{ETag, IdempotencyKey, IfMatch, is_unchanged};

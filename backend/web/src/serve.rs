@@ -1,18 +1,34 @@
 //! Serving a router until it is told to stop, without losing a request.
 
-use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
+use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header::CONNECTION};
+use http_body::{Body as _, Frame, SizeHint};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     task::JoinSet,
     time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
+
+use crate::Linger;
 
 /// How long a client may take to send the head of a request. Also how long an idle connection is
 /// kept: a client that pools connections gives them up earlier, after 5 s say.
@@ -129,10 +145,21 @@ impl Server {
         // the connection is slower and otherwise fine.
         let _ = stream.set_nodelay(true);
         let (router, shutdown) = (self.router.clone(), self.shutdown.clone());
+        let unread = Unread::default();
+        let socket = Socket {
+            stream,
+            unread: unread.clone(),
+            linger: Linger::default(),
+        };
         let service = service_fn(move |request: Request<Incoming>| {
+            let request = request.map(|body| RequestBody {
+                body,
+                is_over: false,
+                unread: unread.clone(),
+            });
             answer(router.clone(), shutdown.clone(), request, peer)
         });
-        let connection = self.http.serve_connection(TokioIo::new(stream), service);
+        let connection = self.http.serve_connection(TokioIo::new(socket), service);
         let closing = self.closing.clone();
         self.connections.spawn(async move {
             let mut connection = pin!(connection);
@@ -153,7 +180,7 @@ impl Server {
 async fn answer(
     router: Router,
     shutdown: CancellationToken,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
     peer: SocketAddr,
 ) -> Result<Response<Body>, Infallible> {
     let mut request = request.map(Body::new);
@@ -164,6 +191,105 @@ async fn answer(
         response.headers_mut().insert(CONNECTION, close);
     }
     Ok(response)
+}
+
+/// Whether the last request's body was left before its end.
+#[derive(Clone, Debug, Default)]
+struct Unread(Arc<AtomicBool>);
+
+impl Unread {
+    fn set(&self, is_unread: bool) {
+        self.0.store(is_unread, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A request's body, which notes whether it was read to its end.
+struct RequestBody {
+    body: Incoming,
+    is_over: bool,
+    unread: Unread,
+}
+
+impl http_body::Body for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        self.is_over |= matches!(polled, Poll::Ready(None));
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        self.unread.set(!self.is_over && !self.body.is_end_stream());
+    }
+}
+
+/// A client's socket, which is closed with patience when a body was not read to its end.
+struct Socket {
+    stream: TcpStream,
+    unread: Unread,
+    linger: Linger,
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let unread = &this.unread;
+        this.linger
+            .poll_close(&mut this.stream, context, || unread.get())
+    }
 }
 
 /// A connection that was gone before it was accepted is no reason to wait. Anything else is most

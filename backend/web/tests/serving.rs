@@ -196,6 +196,25 @@ async fn a_body_that_stops_half_way_is_a_400() {
 }
 
 #[tokio::test]
+async fn whose_large_body_is_refused_still_hears_why() {
+    let routes = Router::new().route("/", post(|| async { "no" }));
+    let server = start(routes, LONG);
+    let body = vec![b'x'; 4 * 1024 * 1024];
+    let length = body.len();
+    for _ in 0..50 {
+        let mut stream = connect(&server).await;
+        let head = format!("POST / HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // All of it, before the answer is looked at.
+        stream.write_all(&body).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_handler_knows_its_peer() {
     let routes = Router::new().route(
         "/",

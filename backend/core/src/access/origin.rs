@@ -7,14 +7,14 @@ use std::{
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use http::{header::USER_AGENT, request::Parts};
-use saas_web::{RequestContext, client_address};
+use saas_web::{RequestContext, client_address, is_from_gateway};
 
 use crate::state::Core;
 
 /// Where a request comes from. Any request has one.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    /// The client's address, seen through trusted proxies.
+    /// The client's address, seen through the gateway and trusted proxies.
     pub address: IpAddr,
     /// The request's identifier.
     pub request_id: Option<String>,
@@ -26,7 +26,11 @@ impl Origin {
     pub(crate) fn of(parts: &Parts, core: &Core) -> Self {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-        let is_trusted = |address| core.rules.is_trusted_proxy(address);
+        let is_gateway = is_from_gateway(&parts.headers, &core.internal, &core.clock);
+        let is_trusted = |address| {
+            (is_gateway && address == peer.to_canonical())
+                || core.rules.trusted_proxies.contains(address)
+        };
         let context = parts.extensions.get::<RequestContext>();
         let user_agent = parts.headers.get(USER_AGENT);
         Self {

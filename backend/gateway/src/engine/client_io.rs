@@ -5,10 +5,15 @@ use std::{
     collections::VecDeque,
     io,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     task::{Context, Poll, Waker},
 };
 
+use http::StatusCode;
+use saas_web::Linger;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -23,7 +28,14 @@ use crate::{
 /// library wants a socket that could move between threads, hence the lock; this one never does, so
 /// the lock is never waited for.
 #[derive(Clone, Debug, Default)]
-pub struct ConnectionState(Arc<Mutex<Inner>>);
+pub struct ConnectionState(Arc<Parts>);
+
+#[derive(Debug, Default)]
+struct Parts {
+    inner: Mutex<Inner>,
+    /// Odd while a request is being answered; never the same twice.
+    exchange: AtomicU32,
+}
 
 /// What a connection has come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,12 +80,18 @@ pub struct Patience {
 
 impl ConnectionState {
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn exchange(&self) -> u32 {
+        self.0.exchange.load(Ordering::Relaxed)
     }
 
     /// What the scanner said of the request that was just read. A request it did not see coming is
     /// one whose borders are in doubt.
     pub fn begin_request(&self) -> Option<FramingFault> {
+        let number = self.exchange().wrapping_add(2) | 1;
+        self.0.exchange.store(number, Ordering::Relaxed);
         let mut inner = self.lock();
         inner.stage = Stage::Busy;
         inner
@@ -87,6 +105,8 @@ impl ConnectionState {
         let mut inner = self.lock();
         if inner.stage == Stage::Busy {
             inner.stage = Stage::Used;
+            let number = self.exchange() & !1;
+            self.0.exchange.store(number, Ordering::Relaxed);
         }
         inner.read_until = 0;
     }
@@ -96,6 +116,16 @@ impl ConnectionState {
         let mut inner = self.lock();
         inner.scanner.stop();
         inner.stage = Stage::Upgraded;
+    }
+
+    /// The HTTP library refuses what it read: what the scanner said of it. Whatever follows is no
+    /// request.
+    fn refuse(&self) -> Option<FramingFault> {
+        let mut inner = self.lock();
+        let fault = inner.heads.pop_front();
+        let fault = fault.unwrap_or_else(|| inner.scanner.fault());
+        inner.scanner.stop();
+        fault
     }
 
     /// Whether it has brought a request.
@@ -149,28 +179,85 @@ impl ConnectionState {
     }
 }
 
-/// Closing a socket on which something is unread resets the connection, and the client may lose the
-/// answer that says why. So up to this much of a refused body is read and thrown away first.
-const LINGER_BYTES: usize = 16 * 1024 * 1024;
+/// Words the answer to a request that the HTTP library refused, from its status and from what the
+/// scanner said.
+pub type Refuser = Arc<dyn Fn(StatusCode, Option<FramingFault>) -> Vec<u8> + Send + Sync>;
 
 /// A client's socket.
-#[derive(Debug)]
 pub struct ClientIo {
     stream: TcpStream,
     state: ConnectionState,
-    /// How much more is thrown away before closing; `None`: not closing yet.
-    lingering: Option<usize>,
+    linger: Linger,
+    refuser: Refuser,
+    /// The exchange before which everything was written, if none was under way then.
+    all_written: u32,
+    /// What goes out in place of the HTTP library's own answer.
+    refusal: Option<Vec<u8>>,
 }
 
 impl ClientIo {
     /// Wraps an accepted socket.
-    pub const fn new(stream: TcpStream, state: ConnectionState) -> Self {
+    pub fn new(stream: TcpStream, state: ConnectionState, refuser: Refuser) -> Self {
         Self {
             stream,
             state,
-            lingering: None,
+            linger: Linger::default(),
+            refuser,
+            all_written: 0,
+            refusal: None,
         }
     }
+
+    /// Whether the HTTP library writes an answer of its own, which is always the last: a bare status
+    /// to a head that it cannot parse. That is certain, whatever the bytes: all earlier answers were
+    /// written out, and no request was begun since.
+    fn is_refusing(&mut self, bytes: &[u8]) -> bool {
+        if self.refusal.is_some() {
+            return true;
+        }
+        if self.all_written != self.state.exchange() {
+            return false;
+        }
+        let Some(status) = status(bytes) else {
+            return false;
+        };
+        let fault = self.state.refuse();
+        self.refusal = Some((self.refuser)(status, fault));
+        true
+    }
+
+    /// Writes what is left of a refusal.
+    fn poll_refusal(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(refusal) = self.refusal.as_mut().filter(|refusal| !refusal.is_empty()) {
+            let polled = Pin::new(&mut self.stream).poll_write(context, refusal);
+            match polled {
+                Poll::Ready(Ok(written)) => drop(refusal.drain(..written)),
+                other => return self.written(other.map_ok(|_| ()), context),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The status of an answer that begins here and refuses.
+fn status(bytes: &[u8]) -> Option<StatusCode> {
+    let [
+        b'H',
+        b'T',
+        b'T',
+        b'P',
+        b'/',
+        b'1',
+        b'.',
+        _,
+        b' ',
+        digits @ ..,
+    ] = bytes
+    else {
+        return None;
+    };
+    let status = StatusCode::from_bytes(digits.get(..3)?).ok()?;
+    status.is_client_error().then_some(status)
 }
 
 fn too_slow() -> io::Error {
@@ -209,29 +296,6 @@ impl AsyncRead for ClientIo {
 }
 
 impl ClientIo {
-    /// Reads what still comes, until the client closes its side, is too slow, or has sent enough.
-    fn throw_away(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let mut room = [0; 16 * 1024];
-        while let Some(left) = self.lingering.filter(|left| *left > 0) {
-            let mut buffer = ReadBuf::new(&mut room);
-            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
-                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
-                    self.lingering = Some(left.saturating_sub(buffer.filled().len()));
-                }
-                Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending => {
-                    let mut inner = self.state.lock();
-                    if inner.is_given_up {
-                        return Poll::Ready(());
-                    }
-                    keep(&mut inner.reader, context);
-                    return Poll::Pending;
-                }
-            }
-        }
-        Poll::Ready(())
-    }
-
     /// Remembers who waits for a write, so that the wait can be ended.
     fn written<T>(
         &self,
@@ -258,6 +322,9 @@ impl AsyncWrite for ClientIo {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.is_refusing(bytes) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
         let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.written(polled, context)
     }
@@ -267,6 +334,9 @@ impl AsyncWrite for ClientIo {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.is_refusing(slices.first().map_or(&[], |slice| slice)) {
+            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
+        }
         let polled = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         self.written(polled, context)
     }
@@ -275,19 +345,25 @@ impl AsyncWrite for ClientIo {
         self.stream.is_write_vectored()
     }
 
+    /// Called by the HTTP library when it has nothing left to write.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let exchange = self.state.exchange();
+        if exchange.is_multiple_of(2) {
+            self.all_written = exchange;
+        }
+        if self.refusal.is_some() {
+            return self.poll_refusal(context);
+        }
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.lingering.is_none() {
-            let shut = Pin::new(&mut self.stream).poll_shutdown(context);
-            if !matches!(shut, Poll::Ready(Ok(()))) {
-                return shut;
-            }
-            let is_amid_a_body = self.state.is_amid_a_body();
-            self.lingering = Some(if is_amid_a_body { LINGER_BYTES } else { 0 });
+        let this = &mut *self;
+        if this.poll_refusal(context)?.is_pending() {
+            return Poll::Pending;
         }
-        self.throw_away(context).map(|()| Ok(()))
+        let state = &this.state;
+        this.linger
+            .poll_close(&mut this.stream, context, || state.is_amid_a_body())
     }
 }

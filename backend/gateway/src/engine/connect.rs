@@ -6,7 +6,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::{pool::Sender, worker::Worker};
+use super::{pool::Sender, upstream_io::UpstreamIo, worker::Worker};
 use crate::table::Instance;
 
 /// The head of an answer may be this large.
@@ -37,7 +37,9 @@ pub async fn connect(worker: &Rc<Worker>, instance: &Instance) -> Result<Sender,
     // Messages are written whole; without it the kernel might wait for more. If it cannot be set
     // the connection is slower and otherwise fine.
     let _ = stream.set_nodelay(true);
-    let (sender, connection) = http1::Builder::new()
+    let stream = UpstreamIo::new(stream);
+    let refused = stream.refused();
+    let (requests, connection) = http1::Builder::new()
         .max_header_size(LARGEST_HEAD)
         .handshake(TokioIo::new(stream))
         .await
@@ -49,7 +51,7 @@ pub async fn connect(worker: &Rc<Worker>, instance: &Instance) -> Result<Sender,
         let _ = connection.with_upgrades().await;
         open.dec();
     });
-    Ok(sender)
+    Ok(Sender::new(requests, refused))
 }
 
 async fn first_that_answers(instance: &Instance) -> io::Result<TcpStream> {

@@ -197,7 +197,7 @@ impl Forwarding<'_> {
             Err(ended) => return Err(Failure::Ended(ended)),
         }
         let request = self.outgoing.request(instance, upload);
-        match guard.bound(sender.try_send_request(request)).await {
+        match guard.bound(sender.send(request)).await {
             Ok(Ok(response)) => Ok((response, sender)),
             Ok(Err(mut error)) => Err(match error.take_message() {
                 Some(request) => Failure::NotSent(request.into_body()),

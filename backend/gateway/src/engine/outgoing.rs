@@ -4,7 +4,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Uri, Version, header, request::Parts,
     uri::PathAndQuery,
 };
-use saas_web::{REQUEST_ID, TRACEPARENT};
+use saas_web::{GATEWAY_TOKEN, REQUEST_ID, TRACEPARENT};
 
 use super::{record::Record, upload::Upload};
 use crate::{
@@ -26,7 +26,7 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Headers that the gateway adds, at most.
-const ADDED: usize = 14;
+const ADDED: usize = 15;
 
 /// A request to be sent, and sent again if it must be.
 pub struct Outgoing<'a> {
@@ -97,6 +97,9 @@ impl Outgoing<'_> {
         self.add_cookies(&mut headers);
         self.add_identity(&mut headers);
         self.add_origin(&mut headers);
+        if self.service.kind.is_platform() {
+            self.add_presence(&mut headers);
+        }
         headers.insert(REQUEST_ID, self.record.request_id.clone());
         headers.insert(TRACEPARENT, self.record.traceparent.clone());
         if self.is_upgrade {
@@ -171,6 +174,18 @@ impl Outgoing<'_> {
     fn assertion(&self, principal: &Principal) -> Option<HeaderValue> {
         let shared = &self.record.worker.shared;
         principal.assertion(&self.service.name, &shared.signer, shared.clock.now())
+    }
+
+    /// The client as this gateway sees it, with what makes core and registry believe it.
+    fn add_presence(&self, headers: &mut HeaderMap) {
+        if let Some(token) = self.record.worker.presence() {
+            headers.insert(GATEWAY_TOKEN, token);
+        }
+        if self.client.is_via_proxy
+            && let Ok(client) = HeaderValue::from_str(&self.client.address.to_string())
+        {
+            headers.insert(FORWARDED_FOR, client);
+        }
     }
 
     /// Where the request came from, in the words of proxies.

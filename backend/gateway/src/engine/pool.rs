@@ -6,9 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hyper::client::conn::http1::SendRequest;
+use http::{Request, Response};
+use hyper::{
+    body::Incoming,
+    client::conn::{TrySendError, http1::SendRequest},
+};
 
-use super::upload::Upload;
+use super::{upload::Upload, upstream_io::Refused};
 
 /// Connections kept open to one instance by one thread.
 const MOST_PER_INSTANCE: usize = 128;
@@ -21,7 +25,37 @@ const IDLE: Duration = Duration::from_secs(4);
 const IDLE_UNSAFE: Duration = Duration::from_secs(1);
 
 /// One end of a connection to an instance.
-pub type Sender = SendRequest<Upload>;
+#[derive(Debug)]
+pub struct Sender {
+    requests: SendRequest<Upload>,
+    refused: Refused,
+}
+
+impl Sender {
+    /// The end of a new connection, and what will be known of its writes.
+    pub const fn new(requests: SendRequest<Upload>, refused: Refused) -> Self {
+        Self { requests, refused }
+    }
+
+    /// Whether nothing can be sent by it any more.
+    pub fn is_closed(&self) -> bool {
+        self.requests.is_closed() || self.refused.get()
+    }
+
+    /// Waits until it takes a request. An error: it is closed, and was sent nothing.
+    pub async fn ready(&mut self) -> hyper::Result<()> {
+        self.requests.ready().await
+    }
+
+    /// Sends a request and waits for the head of the answer.
+    pub fn send(
+        &mut self,
+        request: Request<Upload>,
+    ) -> impl Future<Output = Result<Response<Incoming>, TrySendError<Request<Upload>>>> + use<>
+    {
+        self.requests.try_send_request(request)
+    }
+}
 
 /// Idle connections by instance.
 #[derive(Debug, Default)]

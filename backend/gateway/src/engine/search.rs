@@ -2,6 +2,8 @@
 
 use std::{rc::Rc, sync::Arc, time::Instant};
 
+use tokio::sync::watch;
+
 use super::{faults::no_instance, worker::Worker};
 use crate::{
     balance::choose,
@@ -15,7 +17,8 @@ pub struct Search {
     tried: Vec<u64>,
     /// Where the last attempt failed half-way: the last to be tried again.
     last_resort: Option<u64>,
-    waiting_since: Option<Instant>,
+    /// Since when there is nobody to send it to, and what tells of new tables from then on.
+    waiting: Option<(Instant, watch::Receiver<u64>)>,
 }
 
 impl Search {
@@ -54,19 +57,24 @@ impl Search {
             }
             let times = &shared.policy.times;
             let was_up = service.record.was_up(now, times.moment_ms);
-            let is_first = self.waiting_since.is_none();
-            let since = *self.waiting_since.get_or_insert_with(Instant::now);
-            if !was_up || since.elapsed() >= times.wait_for_instance {
+            if !was_up {
+                return Err(no_instance(service));
+            }
+            let Some((since, versions)) = &mut self.waiting else {
+                let versions = shared.table_versions.subscribe();
+                self.waiting = Some((Instant::now(), versions));
+                shared.metrics.gateway().waited_for_instance.inc();
+                // Another table may have come between the look at this one and the subscription.
+                continue;
+            };
+            if since.elapsed() >= times.wait_for_instance {
                 return Err(no_instance(service));
             }
             drop(table);
             let Some(_place) = shared.wait_place() else {
                 return Err(no_instance(service));
             };
-            if is_first {
-                shared.metrics.gateway().waited_for_instance.inc();
-            }
-            Box::pin(worker.until_table_changes()).await;
+            Box::pin(worker.until_table_changes(versions)).await;
             self.tried.clear();
         }
     }

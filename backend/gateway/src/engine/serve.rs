@@ -9,6 +9,7 @@ use http::{
 };
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
+use saas_domain::{Clock, Random};
 use saas_telemetry::Kind;
 use saas_web::{
     REQUEST_ID, RequestId, TRACEPARENT, TraceContext,
@@ -110,15 +111,15 @@ fn pass_phases(
 fn request_id(worker: &Worker, headers: &HeaderMap) -> HeaderValue {
     match headers.get(&REQUEST_ID) {
         Some(value) if RequestId::is_sound(value.as_bytes()) => value.clone(),
-        _ => new_request_id(worker),
+        _ => new_request_id(&worker.shared.clock, &worker.random),
     }
 }
 
 /// A UUIDv7, written where it is needed.
-fn new_request_id(worker: &Worker) -> HeaderValue {
-    let millis = worker.shared.clock.now().timestamp_millis();
+pub fn new_request_id(clock: &Clock, random: &Random) -> HeaderValue {
+    let millis = clock.now().timestamp_millis();
     let millis = u64::try_from(millis).unwrap_or(0);
-    let uuid = uuid::Builder::from_unix_timestamp_millis(millis, &worker.random.bytes());
+    let uuid = uuid::Builder::from_unix_timestamp_millis(millis, &random.bytes());
     let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
     let text = uuid.into_uuid().hyphenated().encode_lower(&mut text);
     // Digits and hyphens are always a sound value.

@@ -24,6 +24,7 @@ use tokio::{
 
 use super::{
     client_io::{ClientIo, ConnectionState},
+    misread::refuser,
     serve::{Connection, answer},
     worker::{Closing, Worker},
 };
@@ -184,7 +185,8 @@ fn connect(worker: &Rc<Worker>, http: &Rc<http1::Builder>, stream: TcpStream, pe
         peer_value: peer_value.unwrap_or_else(|_| HeaderValue::from_static("unknown")),
         state: state.clone(),
     });
-    let io = TokioIo::new(ClientIo::new(stream, state.clone()));
+    let refuser = refuser(&worker.shared, peer);
+    let io = TokioIo::new(ClientIo::new(stream, state.clone(), refuser));
     let service = service_fn(move |request| answer(Rc::clone(&connection), request));
     let served = http.serve_connection(io, service).with_upgrades();
     let worker = Rc::clone(worker);

@@ -16,6 +16,10 @@ use slab::Slab;
 
 use crate::phases::Principal;
 
+/// What is under way when its token is revoked may go on for so many seconds: a logout revokes the
+/// very token it came with, and its answer has still to be brought back.
+const REVOKED_GRACE: u32 = 5;
+
 /// Why a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -39,6 +43,8 @@ pub struct Watch {
 struct Wait {
     /// The tick after which it has waited too long.
     until: u32,
+    /// The tick after which it is over whatever comes, because its token no longer holds.
+    revoked_until: Option<u32>,
     principal: Option<Rc<Principal>>,
     /// Whether it may go on for ever: an event stream, an upgraded connection.
     is_endless: bool,
@@ -51,6 +57,7 @@ impl Watch {
     pub fn begin(self: &Rc<Self>, seconds: u32, principal: Option<Rc<Principal>>) -> Guard {
         let key = self.waits.borrow_mut().insert(Wait {
             until: self.after(seconds),
+            revoked_until: None,
             principal,
             is_endless: false,
             waker: None,
@@ -76,14 +83,27 @@ impl Watch {
     pub fn advance(&self) {
         let tick = self.tick.get() + 1;
         self.tick.set(tick);
-        self.end(|wait| (wait.until < tick).then_some(Ended::TimedOut));
+        self.end(|wait| {
+            if wait.revoked_until.is_some_and(|until| until < tick) {
+                return Some(Ended::Revoked);
+            }
+            (wait.until < tick).then_some(Ended::TimedOut)
+        });
     }
 
-    /// Ends what goes on in the name of somebody whose token no longer holds.
+    /// Ends what goes on in the name of somebody whose token no longer holds: at once what would go
+    /// on for ever, and the rest after a grace.
     pub fn end_revoked(&self, holds: impl Fn(&Principal) -> bool) {
+        let grace = self.after(REVOKED_GRACE);
         self.end(|wait| {
-            let principal = wait.principal.as_deref()?;
-            (!holds(principal)).then_some(Ended::Revoked)
+            if wait.revoked_until.is_none() {
+                let principal = wait.principal.as_deref()?;
+                if holds(principal) {
+                    return None;
+                }
+                wait.revoked_until = Some(grace);
+            }
+            wait.is_endless.then_some(Ended::Revoked)
         });
     }
 
@@ -92,7 +112,7 @@ impl Watch {
         self.end(|wait| wait.is_endless.then_some(Ended::Stopping));
     }
 
-    fn end(&self, why: impl Fn(&Wait) -> Option<Ended>) {
+    fn end(&self, why: impl Fn(&mut Wait) -> Option<Ended>) {
         let mut wakers = Vec::new();
         for (_, wait) in &mut *self.waits.borrow_mut() {
             if wait.ended.is_none()
@@ -123,11 +143,14 @@ impl Guard {
         self.with(|wait| wait.until = until);
     }
 
-    /// From here on it may take as long as it likes.
+    /// From here on it may take as long as it likes, and ends at once when its token is revoked.
     pub fn make_endless(&self) {
         self.with(|wait| {
             wait.until = u32::MAX;
             wait.is_endless = true;
+            if wait.revoked_until.is_some() {
+                wait.ended = Some(Ended::Revoked);
+            }
         });
     }
 
@@ -192,6 +215,26 @@ mod tests {
         assert_eq!(poll(&guard), Poll::Pending);
         watch.advance();
         assert_eq!(poll(&guard), Poll::Ready(Ended::TimedOut));
+    }
+
+    #[test]
+    fn what_is_under_way_when_its_token_is_revoked_has_a_grace_that_nothing_extends() {
+        let watch = Rc::new(Watch::default());
+        let begin = || watch.begin(60, Some(Rc::new(Principal::new(claims()))));
+        let (request, stream) = (begin(), begin());
+        watch.end_revoked(|_| false);
+        assert_eq!(poll(&request), Poll::Pending);
+        // Its answer turns out to be an event stream.
+        stream.make_endless();
+        assert_eq!(poll(&stream), Poll::Ready(Ended::Revoked));
+        for _ in 0..=REVOKED_GRACE {
+            watch.advance();
+            watch.end_revoked(|_| false);
+            request.extend(60);
+            assert_eq!(poll(&request), Poll::Pending);
+        }
+        watch.advance();
+        assert_eq!(poll(&request), Poll::Ready(Ended::Revoked));
     }
 
     #[test]

@@ -7,9 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::{DateTime, TimeDelta, Utc};
+use http::HeaderValue;
 use saas_domain::Random;
 use saas_registry_client::{Standing, TrustTable};
 use slab::Slab;
+use tokio::sync::watch;
 
 use super::{
     client_io::{ConnectionState, Patience},
@@ -28,6 +31,8 @@ const RETRY_MOST: u32 = 1_000;
 
 /// Seconds between two passes over the caches.
 const CACHE_SWEEP: u32 = 30;
+/// Seconds for which a token that shows core and registry who we are is used: half its life.
+const PRESENCE_LIVES: TimeDelta = TimeDelta::seconds(30);
 /// How often a waiting request looks for an instance even if the table does not change: one that
 /// was restarted at the same address does not change it.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -62,6 +67,7 @@ pub struct Worker {
     /// that for each request costs a system call.
     pub random: Random,
     trust: RefCell<KeptTrust>,
+    presence: RefCell<Option<Presence>>,
     connections: RefCell<Slab<ConnectionState>>,
     open: Cell<usize>,
     closing: Cell<Closing>,
@@ -69,6 +75,12 @@ pub struct Worker {
     retry_budget: Cell<u32>,
     in_flight: Cell<i64>,
     in_flight_told: Cell<i64>,
+}
+
+/// The token that shows who we are.
+struct Presence {
+    token: HeaderValue,
+    made: DateTime<Utc>,
 }
 
 /// The trust table this thread last saw. The number tells its tables apart.
@@ -95,6 +107,7 @@ impl Worker {
             addresses: AddressCache::default(),
             random: Random::seeded(seed),
             trust: RefCell::new(trust),
+            presence: RefCell::default(),
             connections: RefCell::default(),
             open: Cell::new(0),
             closing: Cell::new(Closing::None),
@@ -121,6 +134,20 @@ impl Worker {
         run(kept.is_known.then_some(&*kept.table), kept.version)
     }
 
+    /// What shows core and registry that a request comes from a gateway. `None`: it cannot be made,
+    /// and they take the gateway for the client.
+    pub fn presence(&self) -> Option<HeaderValue> {
+        let now = self.shared.clock.now();
+        let mut kept = self.presence.borrow_mut();
+        let is_good = |presence: &Presence| (now - presence.made).abs() < PRESENCE_LIVES;
+        if !kept.as_ref().is_some_and(is_good) {
+            let token = self.shared.presence.token(now).ok();
+            let token = token.and_then(|token| HeaderValue::from_str(&token).ok());
+            *kept = token.map(|token| Presence { token, made: now });
+        }
+        kept.as_ref().map(|presence| presence.token.clone())
+    }
+
     /// A number that differs from call to call.
     pub fn turn(&self) -> usize {
         self.turn.replace(self.turn.get().wrapping_add(1))
@@ -140,8 +167,7 @@ impl Worker {
     }
 
     /// Waits a moment, less if the table changes.
-    pub async fn until_table_changes(&self) {
-        let mut versions = self.shared.table_versions.subscribe();
+    pub async fn until_table_changes(&self, versions: &mut watch::Receiver<u64>) {
         tokio::select! {
             _ = versions.changed() => {}
             () = tokio::time::sleep(LOOK_AGAIN) => {}

@@ -19,10 +19,13 @@ pub enum FramingFault {
     LineEnding,
     /// A header continued on the next line, or with white space around its name.
     HeaderSpacing,
+    /// A line of the head that is no header.
+    NoColon,
 }
 
 impl FramingFault {
-    const fn detail(self) -> &'static str {
+    /// What is wrong and how it is right.
+    pub const fn detail(self) -> &'static str {
         match self {
             Self::LengthAndChunked => {
                 "the request has both Content-Length and Transfer-Encoding; send one of them"
@@ -33,6 +36,7 @@ impl FramingFault {
             Self::HeaderSpacing => {
                 "a header must stand on one line, without white space before its colon"
             }
+            Self::NoColon => "every line of the head must be a header's name, a colon and a value",
         }
     }
 }

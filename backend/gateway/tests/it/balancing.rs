@@ -112,6 +112,63 @@ async fn an_instance_that_dies_in_a_loop_of_requests_costs_none_of_them() {
 }
 
 #[tokio::test]
+async fn a_service_between_two_instances_is_waited_for() {
+    let first = Upstream::echo("first").await;
+    let gateway = Gateway::start(vec![orders(&[&first])]).await;
+    assert_eq!(gateway.get("/api/orders/public/x").send().await.status, 200);
+    first.kill();
+    gateway.control.change_service(orders(&[]));
+    let waiting = tokio::spawn(
+        gateway
+            .request(&Method::POST, "/api/orders/public/x")
+            .body("not sent twice")
+            .send(),
+    );
+    eventually("the wait", || async {
+        assert!(!waiting.is_finished(), "it does not wait");
+        let metrics = gateway.get("/metrics").send().await;
+        let text = String::from_utf8(metrics.body.to_vec()).unwrap();
+        text.contains("gateway_waited_for_instance_total 1")
+    })
+    .await;
+    let second = Upstream::echo("second").await;
+    gateway.control.change_service(orders(&[&second]));
+    let reply = waiting.await.unwrap();
+    assert_eq!(reply.status, 200, "{reply:?}");
+    assert_eq!(reply.json()["name"], "second");
+    assert_eq!(second.hits(), 1);
+}
+
+#[tokio::test]
+async fn what_cannot_be_repeated_is_not_lost_on_connections_to_an_instance_that_was_killed() {
+    let mut current = Upstream::echo("x").await;
+    let gateway = Gateway::start(vec![orders(&[&current])]).await;
+    // One connection, so that all requests use the same thread's connections to the instance.
+    let stream = TcpStream::connect(gateway.address).await.unwrap();
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request = |method| {
+        let request = Request::builder().method(method).header("host", "x");
+        let request = request.uri("/api/orders/public/x");
+        request.body(Empty::<Bytes>::new()).unwrap()
+    };
+    for _ in 0..30 {
+        sender.ready().await.unwrap();
+        let answered = sender.send_request(request(Method::GET)).await.unwrap();
+        answered.into_body().collect().await.unwrap();
+        let next = Upstream::echo("x").await;
+        std::mem::replace(&mut current, next).kill();
+        sender.ready().await.unwrap();
+        let answer = sender.send_request(request(Method::POST));
+        gateway.control.change_service(orders(&[&current]));
+        let answered = answer.await.unwrap();
+        assert_eq!(answered.status(), 200);
+        answered.into_body().collect().await.unwrap();
+        assert_eq!(current.hits(), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_service_that_never_had_an_instance_is_not_waited_for() {
     let gateway = Gateway::start(vec![orders(&[])]).await;
     let reply = gateway.get("/api/orders/public/x").send().await;

@@ -113,6 +113,32 @@ async fn an_answer_that_comes_early_is_not_held_back() {
 }
 
 #[tokio::test]
+async fn an_early_answer_is_seen_even_if_its_sender_closes_amid_the_upload() {
+    // It leaves the body unread, so that the kernel resets the connection behind the answer.
+    let upstream = Upstream::bytes(|mut stream, _| async move {
+        read_head(&mut stream).await;
+        let _ = stream
+            .write_all(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\n\r\nlarge")
+            .await;
+    })
+    .await;
+    let gateway = gateway_to(&upstream).await;
+    let body = Bytes::from(vec![b'x'; 4 * 1024 * 1024]);
+    for _ in 0..50 {
+        let reply = gateway
+            .request(&Method::POST, "/api/orders/public/x")
+            .body(body.clone())
+            .try_send()
+            .await
+            .unwrap();
+        assert_eq!(
+            (reply.status.as_u16(), &reply.body[..]),
+            (413, &b"large"[..])
+        );
+    }
+}
+
+#[tokio::test]
 async fn bodies_beyond_the_limit_are_refused_announced_or_not() {
     let upstream = Upstream::router(echo_router()).await;
     let orders = service("orders", vec![instance("a", upstream.address)]);

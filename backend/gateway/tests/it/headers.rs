@@ -1,6 +1,8 @@
 //! What the service sees, and what it does not.
 
 use http::Method;
+use saas_domain::Clock;
+use saas_security::{InternalRole, InternalVerifier, RootSecret};
 
 use crate::support::{Gateway, Upstream, claims, instance, route, service};
 
@@ -99,6 +101,39 @@ async fn a_browsers_wish_for_a_cookie_reaches_core_and_nobody_else() {
             "{path} {name}: {text}"
         );
     }
+}
+
+#[tokio::test]
+async fn core_hears_from_a_gateway_who_the_client_is() {
+    let upstream = Upstream::echo("a").await;
+    let orders = service("orders", vec![instance("a", upstream.address)]);
+    let gateway = Gateway::with(vec![orders], |settings| {
+        settings.trusted_proxies = ["127.0.0.1".parse().unwrap()].into_iter().collect();
+    })
+    .await;
+    let ask = async |path: &str| {
+        let reply = gateway
+            .get(path)
+            .bearer(&gateway.token())
+            .with("X-Forwarded-For", "198.51.100.1, 203.0.113.9")
+            .with("X-Saas-Gateway", "forged")
+            .send()
+            .await;
+        assert_eq!(reply.status, 200);
+        let saw = |name: &str| reply.json()["headers"][name].as_str().map(str::to_owned);
+        (saw("x-forwarded-for"), saw("x-saas-gateway"))
+    };
+    let (client, token) = ask("/api/core/v1/me").await;
+    assert_eq!(client.as_deref(), Some("203.0.113.9"));
+    let verifier = InternalVerifier::new(&RootSecret::new(&[7; 32], None));
+    let role = verifier.verify(&token.unwrap(), Clock::system().now());
+    assert_eq!(role.unwrap(), InternalRole::Gateway);
+    let (chain, token) = ask("/api/orders/x").await;
+    assert_eq!(
+        chain.as_deref(),
+        Some("198.51.100.1, 203.0.113.9, 127.0.0.1")
+    );
+    assert_eq!(token, None);
 }
 
 #[tokio::test]

@@ -1,6 +1,14 @@
 //! Hostile bytes.
 
-use crate::support::{Gateway, Upstream, instance, raw, service};
+use std::sync::Arc;
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    sync::Notify,
+};
+
+use crate::support::{Gateway, Upstream, instance, raw, read_head, service};
 
 async fn gateway() -> (Gateway, Upstream) {
     let upstream = Upstream::echo("a").await;
@@ -55,6 +63,168 @@ async fn the_refusal_says_what_is_wrong() {
         answer.to_lowercase().contains("connection: close"),
         "{answer}"
     );
+}
+
+#[tokio::test]
+async fn what_cannot_even_be_read_is_refused_in_words() {
+    let (gateway, upstream) = gateway().await;
+    let many = "X: y\r\n".repeat(200);
+    let long = "a".repeat(70_000);
+    let cases = [
+        (
+            "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+            400,
+            "exactly one Content-Length",
+        ),
+        (
+            "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: +5\r\n\r\n",
+            400,
+            "exactly one Content-Length",
+        ),
+        (
+            "GET /x HTTP/1.1\r\nHost : x\r\n\r\n",
+            400,
+            "white space before its colon",
+        ),
+        (
+            "GET /x HTTP/1.1\r\nHost: x\r\nnothing\r\n\r\n",
+            400,
+            "a colon",
+        ),
+        (
+            "GET /x HTTP/1.1\r\nHost: x\r\nX(: y\r\n\r\n",
+            400,
+            "letters, digits",
+        ),
+        (
+            "GET /x y HTTP/1.1\r\nHost: x\r\n\r\n",
+            400,
+            "a method, a path",
+        ),
+        (
+            "G<T /x HTTP/1.1\r\nHost: x\r\n\r\n",
+            400,
+            "a method, a path",
+        ),
+        (
+            &format!("GET /x HTTP/1.1\r\nHost: x\r\n{many}\r\n"),
+            431,
+            "128 headers",
+        ),
+        (
+            &format!("GET /x HTTP/1.1\r\nHost: x\r\nX: {long}\r\n\r\n"),
+            431,
+            "64 KiB",
+        ),
+        (&format!("GET /{long} HTTP/1.1\r\n\r\n"), 431, "64 KiB"),
+        (
+            &format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", &long[..65_535 - 4]),
+            431,
+            "64 KiB",
+        ),
+    ];
+    for (request, status, words) in cases {
+        // Alone, and behind a request that is sound.
+        for before in ["", "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"] {
+            let answers = raw(gateway.address, format!("{before}{request}").as_bytes()).await;
+            let last = answers.rfind("HTTP/1.1 ").unwrap_or(0);
+            let answer = &answers[last..];
+            let start = format!("HTTP/1.1 {status} ");
+            assert!(answer.starts_with(&start), "{request:.80}: {answers}");
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            let head = head.to_lowercase();
+            assert!(
+                head.contains("content-type: application/problem+json"),
+                "{head}"
+            );
+            assert!(head.contains("connection: close"), "{head}");
+            assert!(
+                head.contains(&format!("content-length: {}\r\n", body.len())),
+                "{head}"
+            );
+            let body: serde_json::Value = serde_json::from_str(body).unwrap();
+            assert!(body["detail"].as_str().unwrap().contains(words), "{body}");
+            let id = body["request_id"].as_str().unwrap();
+            assert!(head.contains(&format!("x-request-id: {id}")), "{head}");
+            assert_eq!(
+                answers.matches("HTTP/1.1 ").count(),
+                1 + usize::from(!before.is_empty())
+            );
+        }
+    }
+    assert_eq!(upstream.hits(), 0);
+    let metrics = gateway.get("/metrics").send().await;
+    let text = String::from_utf8(metrics.body.to_vec()).unwrap();
+    let counted = text.lines().find(|line| {
+        line.starts_with("http_requests_total")
+            && line.contains("unmatched")
+            && line.contains("400")
+    });
+    assert!(counted.is_some_and(|line| line.ends_with(" 14")), "{text}");
+}
+
+#[tokio::test]
+async fn an_answer_that_looks_like_a_refusal_is_passed_on_as_it_is() {
+    const BARE: &str = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
+    let next = Arc::new(Notify::new());
+    let wait = Arc::clone(&next);
+    let upstream = Upstream::bytes(move |mut stream, _| {
+        let wait = Arc::clone(&wait);
+        async move {
+            loop {
+                let head = read_head(&mut stream).await;
+                let length = BARE.len();
+                let (start, body) = match head.split(' ').nth(1) {
+                    Some("/public/bare") => (BARE.to_owned(), String::new()),
+                    Some("/public/sized") => {
+                        (format!("Content-Length: {length}\r\n\r\n"), BARE.to_owned())
+                    }
+                    Some("/public/chunked") => (
+                        "Transfer-Encoding: chunked\r\n\r\n".to_owned(),
+                        format!("{length:x}\r\n{BARE}\r\n0\r\n\r\n"),
+                    ),
+                    _ => return,
+                };
+                let ok = if body.is_empty() {
+                    ""
+                } else {
+                    "HTTP/1.1 200 OK\r\n"
+                };
+                stream
+                    .write_all((ok.to_owned() + &start).as_bytes())
+                    .await
+                    .unwrap();
+                // The body as a piece of its own, after the head has gone out.
+                if !body.is_empty() {
+                    wait.notified().await;
+                    stream.write_all(body.as_bytes()).await.unwrap();
+                }
+            }
+        }
+    })
+    .await;
+    let orders = service("orders", vec![instance("a", upstream.address)]);
+    let gateway = Gateway::start(vec![orders]).await;
+    for (path, status, body) in [
+        ("bare", 400, ""),
+        ("sized", 200, BARE),
+        ("chunked", 200, BARE),
+    ] {
+        let mut stream = TcpStream::connect(gateway.address).await.unwrap();
+        // Behind it one that cannot be read.
+        let request =
+            format!("GET /api/orders/public/{path} HTTP/1.1\r\nHost: x\r\n\r\nnonsense\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let head = read_head(&mut stream).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+        next.notify_one();
+        let mut rest = String::new();
+        stream.read_to_string(&mut rest).await.unwrap();
+        let (passed, refused) = rest.rsplit_once("HTTP/1.1 400 ").unwrap();
+        assert!(passed.contains(body), "{rest}");
+        assert!(refused.contains("\"malformed_request\""), "{rest}");
+        assert!(!passed.contains("malformed_request"), "{rest}");
+    }
 }
 
 #[tokio::test]

@@ -1,10 +1,13 @@
 //! Whose tokens are believed, and for how long without word from core.
 
+use std::sync::Arc;
+
+use http::Method;
 use http_body_util::BodyExt as _;
 use hyper::{body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use saas_registry_client::wire::{KeySet, RevokedSession, TenantTrust, TrustEvent};
-use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, sync::Notify};
 
 use crate::support::{Gateway, Upstream, claims, eventually, instance, read_head, service};
 
@@ -66,6 +69,48 @@ async fn a_stream_ends_with_its_session() {
             until: chrono::DateTime::from_timestamp(claims.exp, 0).unwrap(),
         }));
     assert!(body.frame().await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_request_that_ends_its_own_session_is_answered() {
+    let (arrived, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (tell, wait) = (Arc::clone(&arrived), Arc::clone(&go));
+    let upstream = Upstream::bytes(move |mut stream, _| {
+        let (tell, wait) = (Arc::clone(&tell), Arc::clone(&wait));
+        async move {
+            if read_head(&mut stream).await.starts_with("POST ") {
+                tell.notify_one();
+                wait.notified().await;
+            }
+            let answer = b"HTTP/1.1 204 No Content\r\n\r\n";
+            stream.write_all(answer).await.unwrap();
+        }
+    })
+    .await;
+    let orders = service("orders", vec![instance("a", upstream.address)]);
+    let gateway = Gateway::start(vec![orders]).await;
+    let claims = claims();
+    let token = gateway.token_of(&claims);
+    let logout = gateway
+        .request(&Method::POST, "/api/orders/logout")
+        .bearer(&token)
+        .send();
+    let logout = tokio::spawn(logout);
+    arrived.notified().await;
+    gateway
+        .control
+        .tell_trust(&TrustEvent::SessionRevoked(RevokedSession {
+            session: claims.sid,
+            until: chrono::DateTime::from_timestamp(claims.exp, 0).unwrap(),
+        }));
+    // Every thread has heard of it: connections fall on all of them.
+    for _ in 0..50 {
+        let ask = || gateway.get("/api/orders/x").bearer(&token).send();
+        eventually("the revocation", || async { ask().await.status == 401 }).await;
+    }
+    go.notify_one();
+    let reply = logout.await.unwrap();
+    assert_eq!(reply.status, 204, "{reply:?}");
 }
 
 #[tokio::test]
@@ -137,6 +182,13 @@ async fn a_gateway_starts_from_its_last_good_copy_while_everything_else_is_down(
     assert_eq!(gateway.get("/health/ready").send().await.status, 200);
     let core = gateway.get("/api/core/v1/me").bearer(&token).send().await;
     assert_eq!(core.code(), "trust_stale");
+
+    // Under another issuer its tokens are nobody's, so the copy is none either.
+    for (public_url, status) in [("http://test", 200), ("http://elsewhere", 503)] {
+        gateway.restart_alone_at(Some(public_url)).await;
+        let ready = gateway.get("/health/ready").send().await;
+        assert_eq!(ready.status, status, "{public_url}: {ready:?}");
+    }
 
     // A copy that somebody altered is none, and without one nothing is known.
     for file in &files {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
-use http::request::Parts;
+use http::{HeaderMap, request::Parts};
 use saas_config::{Environment, Secret};
 use saas_domain::Clock;
 use saas_registry_client::{Follower, Standing, TrustTable};
@@ -33,6 +33,11 @@ pub(crate) struct Keys {
 impl Authenticator {
     pub(crate) fn new(keys: Keys) -> Self {
         Self(Arc::new(keys))
+    }
+
+    /// Whether one of our gateways sent the request.
+    pub(crate) fn is_from_gateway(&self, headers: &HeaderMap) -> bool {
+        saas_web::is_from_gateway(headers, &self.0.internal, &self.0.clock)
     }
 
     fn authenticate(&self, parts: &Parts) -> Result<Caller, Problem> {

@@ -139,9 +139,16 @@ impl Gateway {
 
     /// Stops it and starts another on the same directory, with nobody to follow.
     pub async fn restart_alone(&mut self) {
+        self.restart_alone_at(None).await;
+    }
+
+    /// The same, where people reach it at `public_url`.
+    pub async fn restart_alone_at(&mut self, public_url: Option<&str>) {
         self.stop().await;
         self.control.kill();
-        let handle = launch(settings(&self.dir), vec!["http://127.0.0.1:1".into()]);
+        let mut settings = settings(&self.dir);
+        settings.public_url = public_url.map(str::to_owned);
+        let handle = launch(settings, vec!["http://127.0.0.1:1".into()]);
         self.address = handle.address();
         self.handle = Some(handle);
     }

@@ -44,7 +44,10 @@ impl Default for Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
+            // Returns when everything is closed, as a kill does; a runtime may not be waited for
+            // on the thread of another.
+            let ended = std::thread::spawn(move || drop(runtime)).join();
+            assert!(ended.is_ok() || std::thread::panicking());
         }
     }
 }
