@@ -80,7 +80,7 @@ function Side({ inDrawer = false }: { inDrawer?: boolean }) {
       <nav aria-label={t('nav.main')}>
         {navigationFor(access).map((group) => (
           <div className="nav-group" key={group.label}>
-            <h2>{t(`nav.${group.label}`)}</h2>
+            {group.label && <h2>{t(`nav.${group.label}`)}</h2>}
             <ul>
               {group.destinations.map(({ to, label, icon: Icon }) => (
                 <li key={to}>

@@ -115,6 +115,13 @@ export function antTheme(scheme: 'light' | 'dark'): ThemeConfig {
       },
       Form: { itemMarginBottom: 20, verticalLabelPadding: '0 0 6px' },
       Modal: { titleFontSize: 17 },
+      // As a track it has to differ from the page that it lies on.
+      Segmented: {
+        trackPadding: 3,
+        ...(scheme === 'dark'
+          ? { trackBg: '#1d2422', itemSelectedBg: '#36403d' }
+          : { trackBg: '#e4e8e2', itemSelectedBg: '#ffffff' }),
+      },
     },
   };
 }
