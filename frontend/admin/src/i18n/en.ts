@@ -186,7 +186,7 @@ export const en = {
     chartSummary: '{{title}}: highest {{max}}, latest {{last}}.',
     total: 'All',
     others: 'Others',
-    unrouted: 'No service',
+    unrouted: 'Gateway',
     noTraffic: 'No requests in this window',
     noTrafficHint: 'Figures appear ten seconds after the first request through the gateway.',
     attention: 'Needs attention',

@@ -88,6 +88,7 @@ export function TrafficCharts({ view }: { view: TrafficView | undefined }) {
         lines={drawn}
         formatValue={formatValue}
         formatMoment={formatMoment}
+        formatExactly={(moment) => format.dateTime(new Date(moment))}
         atLeast={atLeast}
       />
     </ChartCard>
