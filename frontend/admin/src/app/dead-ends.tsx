@@ -1,6 +1,6 @@
 import { Button } from 'antd';
 import { useTranslation } from 'react-i18next';
-import { Link } from 'react-router';
+import { Link, useRouteError } from 'react-router';
 import { Empty } from '@/components/Empty';
 import { useDocumentTitle } from '@/components/PageHead';
 
@@ -20,14 +20,20 @@ export function NotFound() {
 /** A page failed while it was drawn, or could not be loaded because a newer version replaced it. */
 export function Crash() {
   const { t } = useTranslation();
-  useDocumentTitle(t('crash.title'));
+  const words = isNotLoaded(useRouteError()) ? 'notLoaded' : 'crash';
+  useDocumentTitle(t(`${words}.title`));
   return (
     <div className="whole-page" role="alert">
-      <Empty isPage title={t('crash.title')} hint={t('crash.lead')}>
+      <Empty isPage title={t(`${words}.title`)} hint={t(`${words}.lead`)}>
         <Button type="primary" onClick={() => window.location.reload()}>
           {t('crash.reload')}
         </Button>
       </Empty>
     </div>
   );
+}
+
+/** Browsers tell a failed import by its message alone. */
+function isNotLoaded(error: unknown): boolean {
+  return error instanceof TypeError && /import|module/i.test(error.message);
 }

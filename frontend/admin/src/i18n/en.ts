@@ -418,6 +418,10 @@ export const en = {
     title: 'Not for your role',
     lead: 'You have no permission to see this page. Somebody who administers the tenant can change that.',
   },
+  notLoaded: {
+    title: 'This page could not be loaded',
+    lead: 'The platform cannot be reached, or has a newer console by now. Reload the page.',
+  },
   crash: {
     title: 'This page has broken',
     lead: 'Reload it. If it happens again, report it with what you did before.',

@@ -416,6 +416,10 @@ export const zhCN: Translation = {
     title: '您的角色无权访问',
     lead: '您没有查看此页面的权限。租户的管理人员可以调整。',
   },
+  notLoaded: {
+    title: '无法加载此页面',
+    lead: '无法连接平台，或控制台已有新版本。请刷新页面。',
+  },
   crash: {
     title: '页面出错了',
     lead: '请刷新页面。若再次出现，请说明之前的操作并反馈。',
