@@ -25,7 +25,10 @@ export default function LineChart(props: {
   formatMoment: (moment: number) => string;
   /** The same with the date and to the second, for the one moment that is pointed at. */
   formatExactly: (moment: number) => string;
-  /** The top of the value axis is at least this, so that noise does not look like a storm. */
+  /**
+   * The top of the value axis is at least this, so that noise does not look like a storm. Two, or two with zeros,
+   * is divided evenly.
+   */
   atLeast: number;
 }) {
   const scheme = useScheme();
