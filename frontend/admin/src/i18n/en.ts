@@ -268,7 +268,7 @@ export const en = {
     strip: 'Take the path’s beginning away before forwarding',
     access: 'Who may use it',
     accessPublic: 'Anybody',
-    accessAuthenticated: 'Signed-in people of a tenant',
+    accessAuthenticated: 'Signed in to a tenant',
     permission: 'Required permission',
     permissionHint: 'Such as order:read. Empty: none.',
     strict: 'Closed while revocations cannot be heard',
