@@ -122,6 +122,7 @@ fn html(page: Bytes) -> Response {
 fn asset(file: &str, files: DocsFiles) -> Response {
     let found = match file {
         "start.js" => Some(START.as_bytes()),
+        "icon.svg" => Some(ICON.as_bytes()),
         name => files(name),
     };
     let Some(bytes) = found else {
@@ -131,6 +132,7 @@ fn asset(file: &str, files: DocsFiles) -> Response {
         Some("js") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("map") => "application/json",
+        Some("svg") => "image/svg+xml",
         _ => "application/octet-stream",
     };
     let cache = HeaderValue::from_static("public, max-age=3600");
@@ -159,12 +161,15 @@ if (window.Scalar) {
 }
 ";
 
+/// Without an icon of its own, a browser asks for `/favicon.ico`, which a service does not have.
+const ICON: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#0e6b5e"/><g fill="none" stroke="#fff" stroke-width="2.4" stroke-linecap="round"><path d="M7 9.5h5.5c3 0 3.5 6.5 6.5 6.5M7 22.5h5.5c3 0 3.5-6.5 6.5-6.5M7 16h18"/></g><circle cx="25" cy="16" r="2.6" fill="#f0b44c"/></svg>"##;
+
 fn page(openapi: &OpenApi, with_viewer: bool) -> String {
     let title = escape(&openapi.info.title);
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title}</title>\n<style>\n\
+         <title>{title}</title>\n<link rel=\"icon\" href=\"docs/icon.svg\" type=\"image/svg+xml\">\n<style>\n\
          #plain {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem }}\n\
          #plain td {{ padding: .25rem 1rem .25rem 0; vertical-align: top }}\n</style>\n</head>\n<body>\n\
          <div id=\"reference\"></div>\n<main id=\"plain\">\n<h1>{title} {}</h1>\n\

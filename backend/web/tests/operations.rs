@@ -221,6 +221,9 @@ async fn the_page_loads_nothing_from_elsewhere_and_works_behind_a_prefix() {
         "text/javascript; charset=utf-8"
     );
     assert_eq!(get("/docs/start.js").await.status(), StatusCode::OK);
+    assert!(page.contains("href=\"docs/icon.svg\""), "{page}");
+    let icon = get("/docs/icon.svg").await;
+    assert_eq!(icon.headers()["content-type"], "image/svg+xml");
     assert_eq!(get("/docs/other.js").await.status(), StatusCode::NOT_FOUND);
     assert_eq!(get("/docs/").await.headers()["location"], "../docs");
 }

@@ -175,6 +175,17 @@ describe('a session', () => {
     expect(window.localStorage.getItem('saas.csrf')).toBeNull();
   });
 
+  it('renews the access token before it changes the password', async () => {
+    const { seen } = strictServer();
+    const { tab, clock } = browser();
+    const session = new Session(tab());
+    await session.signIn(credentials);
+    clock.now += 3_600_000;
+    server.use(http.post(`${CORE}/v1/me/password`, () => HttpResponse.json(answer())));
+    await session.changePassword('old', 'new and long enough');
+    expect(seen.refreshes).toBe(1);
+  });
+
   it('knows a token that opens nothing but the change of the password', async () => {
     strictServer();
     server.use(http.post(`${CORE}/v1/auth/login`, () => HttpResponse.json(answer({ restricted: true }))));

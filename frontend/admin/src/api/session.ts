@@ -85,6 +85,7 @@ export class Session {
   }
 
   async changePassword(current: string, next: string): Promise<void> {
+    await this.accessToken();
     await this.#surroundings.takeTurn(async () => {
       const { data } = await this.#calls().POST('/v1/me/password', {
         params: { header: { 'X-Saas-Session': 'cookie' } },

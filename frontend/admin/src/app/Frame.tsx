@@ -17,11 +17,14 @@ export function Frame() {
   const { pathname } = useLocation();
   const content = useRef<HTMLElement>(null);
   const previous = useRef(pathname);
+  const opener = useRef<HTMLButtonElement>(null);
+  const movedOn = useRef(false);
 
   useEffect(() => {
     if (previous.current === pathname) return;
     previous.current = pathname;
     setOpen(false);
+    movedOn.current = true;
     // A screen reader goes on reading at the new page, not at the link that led there.
     content.current?.focus({ preventScroll: true });
     window.scrollTo(0, 0);
@@ -42,7 +45,11 @@ export function Frame() {
           icon={<MenuOutlined aria-hidden />}
           aria-label={t('nav.open')}
           aria-expanded={isOpen}
-          onClick={() => setOpen(true)}
+          ref={opener}
+          onClick={() => {
+            movedOn.current = false;
+            setOpen(true);
+          }}
         />
       </div>
       <div className="frame">
@@ -59,17 +66,21 @@ export function Frame() {
         size={280}
         open={isOpen}
         onClose={() => setOpen(false)}
+        focusable={{ focusTriggerAfterClose: false }}
+        afterOpenChange={(isOpenNow) => {
+          if (!isOpenNow) (movedOn.current ? content : opener).current?.focus({ preventScroll: true });
+        }}
         closable={false}
         styles={{ body: { padding: 0 } }}
         aria-label={t('nav.main')}
       >
-        <Side inDrawer />
+        <Side inDrawer onVisit={() => setOpen(false)} />
       </Drawer>
     </>
   );
 }
 
-function Side({ inDrawer = false }: { inDrawer?: boolean }) {
+function Side({ inDrawer = false, onVisit }: { inDrawer?: boolean; onVisit?: () => void }) {
   const { t } = useTranslation();
   const access = useAccess();
   return (
@@ -80,11 +91,11 @@ function Side({ inDrawer = false }: { inDrawer?: boolean }) {
       <nav aria-label={t('nav.main')}>
         {navigationFor(access).map((group) => (
           <div className="nav-group" key={group.label}>
-            <h2>{t(`nav.${group.label}`)}</h2>
+            {group.label && <h2>{t(`nav.${group.label}`)}</h2>}
             <ul>
               {group.destinations.map(({ to, label, icon: Icon }) => (
                 <li key={to}>
-                  <NavLink className="nav-link" to={to} end={to === '/'}>
+                  <NavLink className="nav-link" to={to} end={to === '/'} onClick={onVisit}>
                     <Icon aria-hidden />
                     {t(`nav.${label}`)}
                   </NavLink>

@@ -70,6 +70,15 @@ const light = {
   colorWarning: '#9a6410',
   colorError: '#b3372f',
   colorLink: '#0e6b5e',
+  // The palette made from muted colours is too grey for what is written on it.
+  colorInfoBg: '#edf3f8',
+  colorInfoBorder: '#c9dae7',
+  colorSuccessBg: '#eaf5ee',
+  colorSuccessBorder: '#c0dfcb',
+  colorWarningBg: '#fcf4e6',
+  colorWarningBorder: '#ead3a6',
+  colorErrorBg: '#fcf0ef',
+  colorErrorBorder: '#edc7c4',
   colorTextBase: '#16201d',
   colorBgBase: '#ffffff',
   colorBgLayout: '#f4f5f1',
@@ -115,6 +124,13 @@ export function antTheme(scheme: 'light' | 'dark'): ThemeConfig {
       },
       Form: { itemMarginBottom: 20, verticalLabelPadding: '0 0 6px' },
       Modal: { titleFontSize: 17 },
+      // As a track it has to differ from the page that it lies on.
+      Segmented: {
+        trackPadding: 3,
+        ...(scheme === 'dark'
+          ? { trackBg: '#1d2422', itemSelectedBg: '#36403d' }
+          : { trackBg: '#e4e8e2', itemSelectedBg: '#ffffff' }),
+      },
     },
   };
 }

@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { Navigate, useLocation } from 'react-router';
 import { session } from '@/api/client';
 import { Empty } from '@/components/Empty';
+import { useDocumentTitle } from '@/components/PageHead';
 import { Splash } from '@/components/Splash';
 import { type Access, AccessProvider, useAccess, useSession } from './access';
 import { Frame } from './Frame';
@@ -41,7 +42,7 @@ function Unreachable() {
   }, []);
   return (
     <div className="whole-page">
-      <Empty title={t('signIn.unreachable')} hint={t('signIn.unreachableLead')}>
+      <Empty isPage title={t('signIn.unreachable')} hint={t('signIn.unreachableLead')}>
         <Button onClick={() => void session.restore()}>{t('action.retry')}</Button>
       </Empty>
     </div>
@@ -50,8 +51,12 @@ function Unreachable() {
 
 /** Shows a page only to those whom it concerns. */
 export function For({ whom, children }: { whom: (access: Access) => boolean; children: ReactNode }) {
-  const { t } = useTranslation();
   const access = useAccess();
-  if (whom(access)) return children;
-  return <Empty title={t('notPermitted.title')} hint={t('notPermitted.lead')} />;
+  return whom(access) ? children : <NotPermitted />;
+}
+
+function NotPermitted() {
+  const { t } = useTranslation();
+  useDocumentTitle(t('notPermitted.title'));
+  return <Empty isPage title={t('notPermitted.title')} hint={t('notPermitted.lead')} />;
 }

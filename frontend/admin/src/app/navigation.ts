@@ -19,16 +19,20 @@ export interface Destination {
 }
 
 export interface DestinationGroup {
-  label: 'platform' | 'organisation' | 'personal';
+  /** The overview has none: it is everybody's. */
+  label: 'platform' | 'organisation' | 'personal' | null;
   destinations: readonly Destination[];
 }
 
 /** Every page of the console that is in the navigation. */
 export const NAVIGATION: readonly DestinationGroup[] = [
   {
+    label: null,
+    destinations: [{ to: '/', label: 'overview', icon: DashboardOutlined, isFor: () => true }],
+  },
+  {
     label: 'platform',
     destinations: [
-      { to: '/', label: 'overview', icon: DashboardOutlined, isFor: () => true },
       { to: '/services', label: 'services', icon: ClusterOutlined, isFor: ({ can }) => can('registry:read') },
       { to: '/routes', label: 'routes', icon: NodeIndexOutlined, isFor: ({ can }) => can('registry:read') },
       {

@@ -1,27 +1,47 @@
-import type { ComponentType } from 'react';
+import { type ComponentType, lazy, Suspense } from 'react';
 import { createBrowserRouter, type RouteObject } from 'react-router';
 import type { Access } from './access';
 import { Crash, NotFound } from './dead-ends';
 import { For, SignedIn } from './gates';
 import { NAVIGATION } from './navigation';
 
-type Page = { default: ComponentType };
+type Load = () => Promise<{ default: ComponentType }>;
 
-/** A page that is loaded when it is first visited. */
-function page(path: string, load: () => Promise<Page>, whom?: (access: Access) => boolean): RouteObject {
+/**
+ * A page that is loaded when it is first visited, and again when that failed. The router's own `lazy` shows
+ * nothing at all where loading fails, and never tries again.
+ */
+function page(path: string, load: Load, whom?: (access: Access) => boolean): RouteObject {
+  let hasFailed = false;
+  const begin = () =>
+    lazy(() =>
+      load().catch((error: unknown) => {
+        hasFailed = true;
+        throw error;
+      }),
+    );
+  let Page = begin();
+  const Content = () => {
+    const Current = Page;
+    return <Current />;
+  };
   return {
     path,
     errorElement: <Crash />,
-    lazy: async () => {
-      const { default: Page } = await load();
-      if (whom === undefined) return { Component: Page };
-      return {
-        Component: () => (
-          <For whom={whom}>
-            <Page />
-          </For>
-        ),
-      };
+    element:
+      whom === undefined ? (
+        <Content />
+      ) : (
+        <For whom={whom}>
+          <Content />
+        </For>
+      ),
+    loader: () => {
+      if (hasFailed) Page = begin();
+      hasFailed = false;
+      // Begins at once, beside the session; a failure is told where the page is drawn.
+      load().catch(() => undefined);
+      return null;
     },
   };
 }
@@ -32,28 +52,25 @@ function visitorsOf(to: string): (access: Access) => boolean {
   return destinations.find((destination) => destination.to === to)?.isFor ?? (() => true);
 }
 
-const hydrateFallback = <div />;
+const hydrateFallbackElement = <div />;
+
+/** A page of its own, without the frame. */
+function entrance(path: string, load: Load): RouteObject {
+  const route = page(path, load);
+  return { ...route, element: <Suspense fallback={null}>{route.element}</Suspense>, hydrateFallbackElement };
+}
 
 export const routes: RouteObject[] = [
-  {
-    ...page('/sign-in', () => import('@/features/entrance/SignInPage')),
-    hydrateFallbackElement: hydrateFallback,
-  },
-  {
-    ...page('/sign-up', () => import('@/features/entrance/SignUpPage')),
-    hydrateFallbackElement: hydrateFallback,
-  },
-  {
-    ...page('/password', () => import('@/features/entrance/NewPasswordPage')),
-    hydrateFallbackElement: hydrateFallback,
-  },
+  entrance('/sign-in', () => import('@/features/entrance/SignInPage')),
+  entrance('/sign-up', () => import('@/features/entrance/SignUpPage')),
+  entrance('/password', () => import('@/features/entrance/NewPasswordPage')),
   {
     path: '/',
     element: <SignedIn />,
     errorElement: <Crash />,
-    hydrateFallbackElement: hydrateFallback,
+    hydrateFallbackElement,
     children: [
-      { index: true, ...indexPage(() => import('@/features/overview/OverviewPage')) },
+      page('', () => import('@/features/overview/OverviewPage')),
       page('services', () => import('@/features/services/ServicesPage'), visitorsOf('/services')),
       page(
         'services/:service/instances',
@@ -69,9 +86,5 @@ export const routes: RouteObject[] = [
     ],
   },
 ];
-
-function indexPage(load: () => Promise<Page>) {
-  return { errorElement: <Crash />, lazy: async () => ({ Component: (await load()).default }) };
-}
 
 export const router = createBrowserRouter(routes);

@@ -1,7 +1,8 @@
 import type { ReactNode } from 'react';
 
-/** Nothing to show, why, and what to do about it. */
-export function Empty({ title, hint, children }: { title: string; hint?: string; children?: ReactNode }) {
+/** Nothing to show, why, and what to do about it. Where that is the whole page, its title is the heading. */
+export function Empty(props: { title: string; hint?: string; children?: ReactNode; isPage?: boolean }) {
+  const { title, hint, children, isPage } = props;
   return (
     <div className="empty">
       <svg viewBox="0 0 72 48" fill="none" stroke="currentColor" strokeWidth="2" aria-hidden="true">
@@ -10,7 +11,7 @@ export function Empty({ title, hint, children }: { title: string; hint?: string;
         <path d="M45 13h8c8 0 4 11 12 11M45 35h8c8 0 4-11 12-11" strokeLinecap="round" />
         <circle cx="68" cy="24" r="3" fill="currentColor" stroke="none" />
       </svg>
-      <strong>{title}</strong>
+      {isPage ? <h1>{title}</h1> : <strong>{title}</strong>}
       {hint && <p>{hint}</p>}
       {children}
     </div>

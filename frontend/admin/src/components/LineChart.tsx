@@ -23,7 +23,12 @@ export default function LineChart(props: {
   lines: readonly ChartLine[];
   formatValue: (value: number) => string;
   formatMoment: (moment: number) => string;
-  /** The top of the value axis is at least this, so that noise does not look like a storm. */
+  /** The same with the date and to the second, for the one moment that is pointed at. */
+  formatExactly: (moment: number) => string;
+  /**
+   * The top of the value axis is at least this, so that noise does not look like a storm. Two, or two with zeros,
+   * is divided evenly.
+   */
   atLeast: number;
 }) {
   const scheme = useScheme();
@@ -43,7 +48,7 @@ export default function LineChart(props: {
   }, []);
 
   useEffect(() => {
-    const { moments, lines, formatValue, formatMoment, atLeast } = props;
+    const { moments, lines, formatValue, formatMoment, formatExactly, atLeast } = props;
     const ink = inkOf(scheme);
     chart.current?.setOption(
       {
@@ -59,6 +64,8 @@ export default function LineChart(props: {
         },
         xAxis: {
           type: 'time',
+          // A label every third of the window fits a phone too; on a desk there is room for twice as many.
+          splitNumber: (place.current?.clientWidth ?? 0) < 420 ? 3 : 6,
           axisLine: { lineStyle: { color: ink.line } },
           axisTick: { show: false },
           splitLine: { show: false },
@@ -84,15 +91,19 @@ export default function LineChart(props: {
           backgroundColor: ink.raised,
           borderColor: ink.line,
           textStyle: { color: ink.strong, fontSize: 13 },
-          axisPointer: { lineStyle: { color: ink.text, type: 'solid', width: 1 } },
+          axisPointer: {
+            lineStyle: { color: ink.text, type: 'solid', width: 1 },
+            label: { formatter: ({ value }: { value: unknown }) => formatExactly(Number(value)) },
+          },
           valueFormatter: (value: unknown) => (typeof value === 'number' ? formatValue(value) : '–'),
         },
         series: lines.map((line) => ({
           name: line.label,
           type: 'line',
-          showSymbol: false,
-          symbolSize: 5,
-          sampling: 'lttb',
+          // A value without neighbours makes no line: it is drawn as a dot.
+          symbol: 'circle',
+          symbolSize: (_: unknown, { dataIndex }: { dataIndex: number }) =>
+            isAlone(line.values, dataIndex) ? 5 : 0,
           connectNulls: false,
           color: line.color,
           lineStyle: { width: 1.75 },
@@ -110,6 +121,10 @@ export default function LineChart(props: {
       <figcaption className="visually-hidden">{props.summary}</figcaption>
     </figure>
   );
+}
+
+function isAlone(values: readonly (number | null)[], at: number): boolean {
+  return (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null;
 }
 
 /** The style sheet's colours: the chart is drawn with attributes, which know no variables. */

@@ -3,6 +3,15 @@ import { type ReactNode, useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
+/** Names the browser's tab. */
+export function useDocumentTitle(page: string) {
+  const { t } = useTranslation();
+  const title = t('brand.title', { page });
+  useEffect(() => {
+    document.title = title;
+  }, [title]);
+}
+
 /** A page's title, one line on what it is for, and what can be done here. */
 export function PageHead(props: {
   title: string;
@@ -10,11 +19,7 @@ export function PageHead(props: {
   actions?: ReactNode;
   back?: { to: string; label: string };
 }) {
-  const { t } = useTranslation();
-  const documentTitle = t('brand.title', { page: props.title });
-  useEffect(() => {
-    document.title = documentTitle;
-  }, [documentTitle]);
+  useDocumentTitle(props.title);
   return (
     <header className="page-head">
       <div className="page-head-words">

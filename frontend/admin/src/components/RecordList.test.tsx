@@ -64,3 +64,27 @@ it('shows a table with named columns, and leads to the next page', async () => {
   await userEvent.click(screen.getByRole('button', { name: 'Next page' }));
   expect(onPage).toHaveBeenCalledWith('c2');
 });
+
+it('leads back to the first page from a page that could not be read', async () => {
+  const onPage = vi.fn();
+  const error = new ApiError(400, { code: 'invalid_cursor' });
+  render(<RecordList {...shared} records={undefined} error={error} cursor="stale" onPage={onPage} />);
+  await userEvent.click(screen.getByRole('button', { name: 'First page' }));
+  expect(onPage).toHaveBeenCalledWith(null);
+});
+
+it('sorts by the columns that can be sorted by, and says which way', async () => {
+  const onSort = vi.fn();
+  const title = { ...shared.title, sort: 'name' };
+  const list = (sort: string) => (
+    <RecordList {...shared} title={title} records={[{ name: 'fig' }]} sort={sort} onSort={onSort} />
+  );
+  const { rerender } = render(list('name'));
+  expect(screen.getByRole('columnheader', { name: 'Name' })).toHaveAttribute('aria-sort', 'ascending');
+  expect(screen.getByRole('columnheader', { name: 'Length' })).not.toHaveAttribute('aria-sort');
+  await userEvent.click(screen.getByRole('button', { name: 'Name' }));
+  expect(onSort).toHaveBeenLastCalledWith('-name');
+  rerender(list('-name'));
+  await userEvent.click(screen.getByRole('button', { name: 'Name' }));
+  expect(onSort).toHaveBeenLastCalledWith('name');
+});

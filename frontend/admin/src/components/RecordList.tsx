@@ -1,3 +1,4 @@
+import { ArrowDownOutlined, ArrowUpOutlined } from '@ant-design/icons';
 import { Button, Skeleton } from 'antd';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -10,6 +11,8 @@ export interface Column<T> {
   title: string;
   render: (record: T) => ReactNode;
   align?: 'number';
+  /** The field that the list can be sorted by, if it can. */
+  sort?: string;
   /** Left out on narrow screens. */
   wideOnly?: boolean;
 }
@@ -29,6 +32,9 @@ interface RecordListProps<T> {
   nextCursor?: string | null | undefined;
   cursor?: string | undefined;
   onPage?: (cursor: string | null) => void;
+  /** What the list is sorted by: a field, with `-` before it for descending. */
+  sort?: string | undefined;
+  onSort?: (order: string) => void;
 }
 
 /** Records as a table, on a phone as a pile of cards; with all it takes while there are none. */
@@ -38,7 +44,14 @@ export function RecordList<T>(props: RecordListProps<T>) {
   const { records } = props;
 
   if (records === undefined) {
-    if (props.error) return <ProblemNotice error={props.error} onRetry={props.onRetry} />;
+    if (props.error) {
+      return (
+        <>
+          <ProblemNotice error={props.error} onRetry={props.onRetry} />
+          <Pager {...props} />
+        </>
+      );
+    }
     return (
       <div className="card card-body" role="status" aria-label={t('list.loading')}>
         <Skeleton active title={false} paragraph={{ rows: 5, width: '100%' }} />
@@ -51,30 +64,39 @@ export function RecordList<T>(props: RecordListProps<T>) {
       <div className="card records">
         {records.length === 0 ? props.empty : narrow ? <Cards {...props} /> : <Table {...props} />}
       </div>
-      {props.onPage && (props.cursor || props.nextCursor) && (
-        <nav className="pager" aria-label={t('list.pages')}>
-          <Button disabled={!props.cursor} onClick={() => props.onPage?.(null)}>
-            {t('action.firstPage')}
-          </Button>
-          <Button disabled={!props.nextCursor} onClick={() => props.onPage?.(props.nextCursor ?? null)}>
-            {t('action.nextPage')}
-          </Button>
-        </nav>
-      )}
+      <Pager {...props} />
     </>
   );
 }
 
-function Table<T>({ label, records, rowKey, title, columns, actions }: RecordListProps<T>) {
+function Pager({
+  cursor,
+  nextCursor,
+  onPage,
+}: Pick<RecordListProps<unknown>, 'cursor' | 'nextCursor' | 'onPage'>) {
+  const { t } = useTranslation();
+  if (!onPage || !(cursor || nextCursor)) return null;
+  return (
+    <nav className="pager" aria-label={t('list.pages')}>
+      <Button disabled={!cursor} onClick={() => onPage(null)}>
+        {t('action.firstPage')}
+      </Button>
+      <Button disabled={!nextCursor} onClick={() => onPage(nextCursor ?? null)}>
+        {t('action.nextPage')}
+      </Button>
+    </nav>
+  );
+}
+
+function Table<T>(props: RecordListProps<T>) {
+  const { label, records, rowKey, title, columns, actions } = props;
   const { t } = useTranslation();
   return (
     <table aria-label={label}>
       <thead>
         <tr>
           {[title, ...columns].map((column) => (
-            <th key={column.key} scope="col" className={column.align}>
-              {column.title}
-            </th>
+            <Head key={column.key} column={column} sort={props.sort} onSort={props.onSort} />
           ))}
           {actions && (
             <th scope="col" className="actions">
@@ -97,6 +119,30 @@ function Table<T>({ label, records, rowKey, title, columns, actions }: RecordLis
         ))}
       </tbody>
     </table>
+  );
+}
+
+function Head<T>({
+  column,
+  sort,
+  onSort,
+}: Pick<RecordListProps<T>, 'sort' | 'onSort'> & { column: Column<T> }) {
+  if (!column.sort || !onSort) {
+    return (
+      <th scope="col" className={column.align}>
+        {column.title}
+      </th>
+    );
+  }
+  const order = sort === column.sort ? 'ascending' : sort === `-${column.sort}` ? 'descending' : 'none';
+  const next = order === 'descending' ? column.sort : `-${column.sort}`;
+  return (
+    <th scope="col" className={column.align} aria-sort={order}>
+      <button type="button" className="sorter" onClick={() => onSort(next)}>
+        {column.title}
+        {order === 'ascending' ? <ArrowUpOutlined aria-hidden /> : <ArrowDownOutlined aria-hidden />}
+      </button>
+    </th>
   );
 }
 

@@ -186,7 +186,7 @@ export const en = {
     chartSummary: '{{title}}: highest {{max}}, latest {{last}}.',
     total: 'All',
     others: 'Others',
-    unrouted: 'No service',
+    unrouted: 'Gateway',
     noTraffic: 'No requests in this window',
     noTrafficHint: 'Figures appear ten seconds after the first request through the gateway.',
     attention: 'Needs attention',
@@ -268,7 +268,7 @@ export const en = {
     strip: 'Take the path’s beginning away before forwarding',
     access: 'Who may use it',
     accessPublic: 'Anybody',
-    accessAuthenticated: 'Signed-in people of a tenant',
+    accessAuthenticated: 'Signed in to a tenant',
     permission: 'Required permission',
     permissionHint: 'Such as order:read. Empty: none.',
     strict: 'Closed while revocations cannot be heard',
@@ -417,6 +417,10 @@ export const en = {
   notPermitted: {
     title: 'Not for your role',
     lead: 'You have no permission to see this page. Somebody who administers the tenant can change that.',
+  },
+  notLoaded: {
+    title: 'This page could not be loaded',
+    lead: 'The platform cannot be reached, or has a newer console by now. Reload the page.',
   },
   crash: {
     title: 'This page has broken',

@@ -41,6 +41,11 @@ describe('the two languages', () => {
     }
   });
 
+  it('put the signs of Chinese after Chinese, not those of English', () => {
+    const english = [...chinese].filter(([, text]) => /[\u4e00-\u9fff][,;:?!(]/.test(text));
+    expect(english).toEqual([]);
+  });
+
   it('differ, but for names', () => {
     const same = [...english].filter(([key, text]) => chinese.get(key) === text).map(([key]) => key);
     expect(same).toEqual(['language.en', 'language.zh-CN']);

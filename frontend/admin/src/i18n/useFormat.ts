@@ -18,10 +18,10 @@ export function useFormat() {
     const dateTime = new Intl.DateTimeFormat(language, {
       dateStyle: 'medium',
       timeStyle: 'medium',
-      hour12: false,
+      hourCycle: 'h23',
     });
-    const time = new Intl.DateTimeFormat(language, { timeStyle: 'medium', hour12: false });
-    const clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', hour12: false });
+    const time = new Intl.DateTimeFormat(language, { timeStyle: 'medium', hourCycle: 'h23' });
+    const clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
     const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
     return {
       count: (value: number) => plain.format(value),

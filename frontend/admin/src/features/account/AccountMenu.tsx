@@ -28,7 +28,7 @@ export function AccountMenu() {
   };
 
   const items: MenuProps['items'] = [
-    { key: 'email', label: me.user.email, disabled: true },
+    { key: 'email', type: 'group', label: me.user.email },
     ...(others.length > 0
       ? [
           {

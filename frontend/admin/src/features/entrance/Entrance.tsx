@@ -1,16 +1,13 @@
 import type { ReactNode } from 'react';
-import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Brand } from '@/components/Brand';
+import { useDocumentTitle } from '@/components/PageHead';
 import { Preferences } from '@/components/Preferences';
 
 /** The frame of the pages before one is in. */
 export function Entrance({ title, lead, children }: { title: string; lead: string; children: ReactNode }) {
   const { t } = useTranslation();
-  const documentTitle = t('brand.title', { page: title });
-  useEffect(() => {
-    document.title = documentTitle;
-  }, [documentTitle]);
+  useDocumentTitle(title);
   return (
     <div className="entrance">
       <aside className="entrance-scene">

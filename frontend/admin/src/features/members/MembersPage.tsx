@@ -24,17 +24,18 @@ type Added = CoreSchemas['AddedMember'];
 export default function MembersPage() {
   const { t } = useTranslation();
   const { me, can } = useAccess();
-  const list = useListState(['q', 'role']);
+  const list = useListState(['q', 'role'], ['created_at', '-created_at']);
   const [isAdding, setAdding] = useState(false);
   const [changing, setChanging] = useState<Member>();
   const [added, setAdded] = useState<Added>();
   const role = ROLES.find((each) => each === list.values.role);
 
   const members = useQuery({
-    queryKey: ['members', me.tenant?.id, list.values.q, role, list.cursor],
+    queryKey: ['members', me.tenant?.id, list.values.q, role, list.sort, list.cursor],
     queryFn: async ({ signal }) => {
       const query = {
         limit: PAGE_SIZE,
+        ...(list.sort ? { sort: list.sort } : {}),
         ...(list.values.q ? { q: list.values.q } : {}),
         ...(role ? { role } : {}),
         ...(list.cursor ? { cursor: list.cursor } : {}),
@@ -112,6 +113,7 @@ export default function MembersPage() {
           {
             key: 'since',
             title: t('members.since'),
+            sort: 'created_at',
             render: ({ created_at }) => <When at={created_at} />,
           },
         ]}
@@ -128,6 +130,8 @@ export default function MembersPage() {
         cursor={list.cursor}
         nextCursor={members.data?.next_cursor}
         onPage={list.goTo}
+        sort={list.sort}
+        onSort={list.sortBy}
       />
       <AddMember open={isAdding} onClose={() => setAdding(false)} onAdded={setAdded} />
       <ChangeRole member={changing} onClose={() => setChanging(undefined)} />

@@ -88,6 +88,7 @@ export function TrafficCharts({ view }: { view: TrafficView | undefined }) {
         lines={drawn}
         formatValue={formatValue}
         formatMoment={formatMoment}
+        formatExactly={(moment) => format.dateTime(new Date(moment))}
         atLeast={atLeast}
       />
     </ChartCard>
@@ -104,9 +105,9 @@ export function TrafficCharts({ view }: { view: TrafficView | undefined }) {
 
   return (
     <>
-      {chart(t('overview.chartRequests'), lines.rates, format.rate, 1)}
-      {chart(t('overview.chartErrors'), lines.errors, format.percent, 0.01)}
-      {chart(t('overview.chartLatency'), lines.slow, format.milliseconds, 10)}
+      {chart(t('overview.chartRequests'), lines.rates, format.rate, 2)}
+      {chart(t('overview.chartErrors'), lines.errors, format.percent, 0.02)}
+      {chart(t('overview.chartLatency'), lines.slow, format.milliseconds, 20)}
     </>
   );
 }

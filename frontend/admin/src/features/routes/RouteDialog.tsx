@@ -106,42 +106,48 @@ export function RouteDialog({ route, onClose }: { route: Route | 'new' | undefin
       >
         <Input autoFocus className="mono" maxLength={512} />
       </Form.Item>
-      <Form.Item name="service" label={t('routes.service')} rules={rules.required}>
-        <AutoComplete
-          options={services.data?.map(({ name }) => ({ value: name })) ?? []}
-          showSearch={{ filterOption: (typed, option) => option?.value.includes(typed) ?? false }}
-        />
-      </Form.Item>
-      <Form.Item name="name" label={t('routes.name')} extra={t('routes.nameHint')}>
-        <Input maxLength={100} />
-      </Form.Item>
-      <Form.Item name="hosts" label={t('routes.hosts')} extra={t('routes.hostsHint')}>
-        <Select mode="tags" open={false} suffixIcon={null} tokenSeparators={[',', ' ']} />
-      </Form.Item>
-      <Form.Item name="methods" label={t('routes.methods')} extra={t('routes.methodsHint')}>
-        <Select mode="multiple" options={METHODS.map((method) => ({ value: method, label: method }))} />
-      </Form.Item>
-      <Form.Item name="access" label={t('routes.access')}>
-        <Select
-          options={[
-            { value: 'authenticated', label: t('routes.accessAuthenticated') },
-            { value: 'public', label: t('routes.accessPublic') },
-          ]}
-        />
-      </Form.Item>
-      <Form.Item noStyle dependencies={['access']}>
-        {({ getFieldValue }) =>
-          getFieldValue('access') === 'authenticated' && (
-            <Form.Item
-              name="required_permission"
-              label={t('routes.permission')}
-              extra={t('routes.permissionHint')}
-            >
-              <Input className="mono" maxLength={100} />
-            </Form.Item>
-          )
-        }
-      </Form.Item>
+      <div className="form-pair">
+        <Form.Item name="service" label={t('routes.service')} rules={rules.required}>
+          <AutoComplete
+            options={services.data?.map(({ name }) => ({ value: name })) ?? []}
+            showSearch={{ filterOption: (typed, option) => option?.value.includes(typed) ?? false }}
+          />
+        </Form.Item>
+        <Form.Item name="name" label={t('routes.name')} extra={t('routes.nameHint')}>
+          <Input maxLength={100} />
+        </Form.Item>
+      </div>
+      <div className="form-pair">
+        <Form.Item name="hosts" label={t('routes.hosts')} extra={t('routes.hostsHint')}>
+          <Select mode="tags" open={false} suffixIcon={null} tokenSeparators={[',', ' ']} />
+        </Form.Item>
+        <Form.Item name="methods" label={t('routes.methods')} extra={t('routes.methodsHint')}>
+          <Select mode="multiple" options={METHODS.map((method) => ({ value: method, label: method }))} />
+        </Form.Item>
+      </div>
+      <div className="form-pair">
+        <Form.Item name="access" label={t('routes.access')}>
+          <Select
+            options={[
+              { value: 'authenticated', label: t('routes.accessAuthenticated') },
+              { value: 'public', label: t('routes.accessPublic') },
+            ]}
+          />
+        </Form.Item>
+        <Form.Item noStyle dependencies={['access']}>
+          {({ getFieldValue }) =>
+            getFieldValue('access') === 'authenticated' && (
+              <Form.Item
+                name="required_permission"
+                label={t('routes.permission')}
+                extra={t('routes.permissionHint')}
+              >
+                <Input className="mono" maxLength={100} />
+              </Form.Item>
+            )
+          }
+        </Form.Item>
+      </div>
       {(['strip_path', 'strict', 'forward_token'] as const).map((name) => (
         <SwitchField key={name} name={name} label={t(SWITCH_LABELS[name])} />
       ))}

@@ -21,12 +21,16 @@ export type Route = RegistrySchemas['Route'];
 export default function RoutesPage() {
   const { t } = useTranslation();
   const { can } = useAccess();
-  const list = useListState([]);
+  const list = useListState([], ['path', '-path']);
   const [editing, setEditing] = useState<Route | 'new'>();
   const routes = useQuery({
-    queryKey: ['routes', list.cursor],
+    queryKey: ['routes', list.sort, list.cursor],
     queryFn: async ({ signal }) => {
-      const query = { limit: PAGE_SIZE, ...(list.cursor ? { cursor: list.cursor } : {}) };
+      const query = {
+        limit: PAGE_SIZE,
+        ...(list.sort ? { sort: list.sort } : {}),
+        ...(list.cursor ? { cursor: list.cursor } : {}),
+      };
       return bodyOf(await registry.GET('/v1/routes', { params: { query }, signal }));
     },
     placeholderData: keepPreviousData,
@@ -93,6 +97,7 @@ export default function RoutesPage() {
         title={{
           key: 'path',
           title: t('routes.path'),
+          sort: 'path',
           render: ({ name, path }) => (
             <div>
               <span className="mono">{path}</span>
@@ -108,6 +113,8 @@ export default function RoutesPage() {
         cursor={list.cursor}
         nextCursor={routes.data?.next_cursor}
         onPage={list.goTo}
+        sort={list.sort}
+        onSort={list.sortBy}
       />
       <RouteDialog route={editing} onClose={() => setEditing(undefined)} />
     </>

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { Select } from 'antd';
+import { Button, Select } from 'antd';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { Empty } from '@/components/Empty';
@@ -17,14 +17,14 @@ const HEALTHS: readonly Health[] = ['up', 'partly', 'down', 'draining', 'idle', 
 /** Every service, live. */
 export default function ServicesPage() {
   const { t } = useTranslation();
-  const list = useListState(['q', 'health']);
+  const list = useListState(['q', 'health'], ['name', '-name']);
   const services = useQuery(servicesQuery());
 
   const wanted = list.values.q?.toLowerCase() ?? '';
   const shown = services.data
     ?.filter((service) => service.name.includes(wanted))
     .filter((service) => !list.values.health || healthOf(service) === list.values.health)
-    .sort((a, b) => a.name.localeCompare(b.name));
+    .sort((a, b) => (list.sort === '-name' ? -1 : 1) * a.name.localeCompare(b.name));
 
   return (
     <>
@@ -58,6 +58,7 @@ export default function ServicesPage() {
         title={{
           key: 'name',
           title: t('services.name'),
+          sort: 'name',
           render: ({ name }) => <Link to={addressOf(name)}>{name}</Link>,
         }}
         columns={[
@@ -78,9 +79,13 @@ export default function ServicesPage() {
             wideOnly: true,
           },
         ]}
+        sort={list.sort}
+        onSort={list.sortBy}
         empty={
           list.isFiltered ? (
-            <Empty title={t('list.filtered')} />
+            <Empty title={t('list.filtered')}>
+              <Button onClick={list.clear}>{t('action.clearFilters')}</Button>
+            </Empty>
           ) : (
             <Empty title={t('services.empty')} hint={t('services.emptyHint')} />
           )

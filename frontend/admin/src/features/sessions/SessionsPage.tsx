@@ -15,13 +15,13 @@ type Session = CoreSchemas['Session'];
 /** Where the caller is signed in. */
 export default function SessionsPage() {
   const { t } = useTranslation();
-  const list = useListState([]);
+  const list = useListState([], ['-created_at', 'created_at']);
   const sessions = useQuery({
-    queryKey: ['sessions', list.cursor],
+    queryKey: ['sessions', list.sort, list.cursor],
     queryFn: async ({ signal }) => {
       const query = {
         limit: PAGE_SIZE,
-        sort: '-created_at',
+        ...(list.sort ? { sort: list.sort } : {}),
         ...(list.cursor ? { cursor: list.cursor } : {}),
       };
       return bodyOf(await core.GET('/v1/sessions', { params: { query }, signal }));
@@ -52,6 +52,7 @@ export default function SessionsPage() {
           {
             key: 'started',
             title: t('sessions.started'),
+            sort: 'created_at',
             render: ({ created_at }) => <When at={created_at} />,
           },
           {
@@ -65,6 +66,8 @@ export default function SessionsPage() {
         cursor={list.cursor}
         nextCursor={sessions.data?.next_cursor}
         onPage={list.goTo}
+        sort={list.sort}
+        onSort={list.sortBy}
       />
     </>
   );

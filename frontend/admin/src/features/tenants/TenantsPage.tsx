@@ -25,18 +25,18 @@ const STATUSES = ['active', 'suspended'] as const;
 export default function TenantsPage() {
   const { t } = useTranslation();
   const { can } = useAccess();
-  const list = useListState(['q', 'status']);
+  const list = useListState(['q', 'status'], ['-created_at', 'created_at']);
   const [isCreating, setCreating] = useState(false);
   const [renaming, setRenaming] = useState<Tenant>();
   const [handOver, setHandOver] = useState<{ of: string; password: string }>();
   const status = STATUSES.find((each) => each === list.values.status);
 
   const tenants = useQuery({
-    queryKey: ['tenants', list.values.q, status, list.cursor],
+    queryKey: ['tenants', list.values.q, status, list.sort, list.cursor],
     queryFn: async ({ signal }) => {
       const query = {
         limit: PAGE_SIZE,
-        sort: '-created_at',
+        ...(list.sort ? { sort: list.sort } : {}),
         ...(list.values.q ? { q: list.values.q } : {}),
         ...(status ? { status } : {}),
         ...(list.cursor ? { cursor: list.cursor } : {}),
@@ -101,6 +101,7 @@ export default function TenantsPage() {
           {
             key: 'created',
             title: t('tenants.created'),
+            sort: 'created_at',
             render: ({ created_at }) => <When at={created_at} />,
           },
         ]}
@@ -123,6 +124,8 @@ export default function TenantsPage() {
         cursor={list.cursor}
         nextCursor={tenants.data?.next_cursor}
         onPage={list.goTo}
+        sort={list.sort}
+        onSort={list.sortBy}
       />
       <CreateTenant
         open={isCreating}
