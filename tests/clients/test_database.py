@@ -183,17 +183,13 @@ def test_postgres_away_hanging_and_back():
 
         # An administrator's `pg_terminate_backend`: each connection ends with a message.
         with concurrent.futures.ThreadPoolExecutor(4) as side_by_side:
-            made = [side_by_side.submit(customer_call, customer) for _ in range(20)]
+            made = [side_by_side.submit(customer.make) for _ in range(20)]
             name = database.rpartition("/")[2]
             sql(database, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()")
             for each in made:
                 answer = each.result()
                 assert answer.status == 201 or problem(answer, "terminated", 503)
         comes_back(platform, customer)
-
-
-def customer_call(customer):
-    return customer.make()
 
 
 def away(platform):
