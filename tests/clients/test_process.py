@@ -10,14 +10,14 @@ from running_platform import BINARY, Platform, call, environment
 STRONG = "mV9x2Qk7sT4wZ8bN1cR6yH3uJ5pL0dFgA"
 
 
-def start(folder, **settings):
+def start(folder, form="up", **settings):
     return subprocess.run(
-        [BINARY, "up"],
+        [BINARY, form],
         cwd=folder,
         env=environment(folder / "data", **settings),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=30,
     )
 
 
@@ -30,10 +30,21 @@ def said(run):
     return lines[0]
 
 
-def test_a_taken_port_is_named(tmp_path):
+@pytest.mark.parametrize("name", ["GATEWAY_PORT", "REGISTRY_PORT", "CORE_PORT"])
+def test_a_taken_port_is_named(tmp_path, name):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        assert port in said(start(tmp_path, GATEWAY_PORT=port))
+        assert port in said(start(tmp_path, **{name: port}))
+    # Nothing was begun: the same directory serves a start with free ports.
+    assert not (tmp_path / "data" / "run.json").exists()
+
+
+@pytest.mark.parametrize("form", ["registry", "core", "gateway"])
+def test_a_port_taken_from_a_separate_service_is_named(tmp_path, form):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        settings = {f"{form.upper()}_PORT": port, "SECRET_KEY": STRONG, "REGISTRY_URL": "http://127.0.0.1:9"}
+        assert port in said(start(tmp_path, form, **settings))
 
 
 def test_a_data_directory_that_is_a_file_is_named(tmp_path):
@@ -41,10 +52,70 @@ def test_a_data_directory_that_is_a_file_is_named(tmp_path):
     assert "DATA_DIR" in said(start(tmp_path))
 
 
-@pytest.mark.parametrize("text", ["log_level = ", "no_such_setting = 1\n", "[gateway\n"])
+@pytest.mark.parametrize("place", ["/proc/saas", "/sys/saas", "{folder}/file/below", "{folder}/dangling/x", "/dev/null", "{folder}/" + "x" * 300])
+def test_a_data_directory_that_cannot_be_written_to_is_named(tmp_path, place):
+    """Places that not even the superuser can write to."""
+    (tmp_path / "file").write_text("")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere" / "deep")
+    assert "DATA_DIR" in said(start(tmp_path, DATA_DIR=place.format(folder=tmp_path)))
+
+
+@pytest.mark.parametrize("name", ["lock", "saas.db", "run.json.tmp"])
+def test_a_directory_in_the_place_of_a_file_is_named(tmp_path, name):
+    (tmp_path / "data" / name).mkdir(parents=True)
+    assert str(tmp_path / "data") in said(start(tmp_path))
+
+
+@pytest.mark.parametrize("content", [b"this is no database " * 100, b"SQLite format 3\0" + b"\xff" * 4096])
+def test_a_database_file_that_is_none_is_named(tmp_path, content):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "saas.db").write_bytes(content)
+    told = said(start(tmp_path))
+    assert "database" in told, told
+    assert (tmp_path / "data" / "saas.db").read_bytes() == content
+
+
+HALF_WRITTEN = [b"log_level = ", b"no_such_setting = 1\n", b"[gateway\n", b'log_level = "INFO\n', b"\xff\xfe", b"\x00" * 64, b'log_level = "loud"\n',
+                b"database_max_connections = -1\n", b'database_max_connections = "x"\n', b"host = 70000\n", b"log_level = 1\nlog_level = 2\n", b"= 1\n", b"log_level = [1]\n",
+                b"[" * 10_000]
+
+
+@pytest.mark.parametrize("text", HALF_WRITTEN, ids=range(len(HALF_WRITTEN)))
 def test_a_wrong_settings_file_is_named(tmp_path, text):
-    (tmp_path / "saas.toml").write_text(text)
+    (tmp_path / "saas.toml").write_bytes(text)
     assert "saas.toml" in said(start(tmp_path))
+
+
+def test_a_settings_file_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "saas.toml").mkdir()
+    assert "saas.toml" in said(start(tmp_path))
+    assert "nowhere.toml" in said(start(tmp_path, SAAS_CONFIG="nowhere.toml"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GATEWAY_PORT", "x"), ("GATEWAY_PORT", "70000"), ("CORE_PORT", "-1"), ("HOST", "nowhere"), ("HOST", "192.0.2.1"),
+        ("LOG_LEVEL", "loud"), ("ENVIRONMENT", "prod"), ("DATABASE_URL", "mysql://x"), ("DATABASE_URL", "postgresql://"), ("DATABASE_URL", "nonsense"),
+        ("DATABASE_URL", "sqlite:///nowhere/at/all.db"), ("DATABASE_MAX_CONNECTIONS", "0"),
+        ("REDIS_URL", "nonsense"), ("PUBLIC_URL", "nonsense"), ("PUBLIC_URL", "ftp://x"), ("CONSOLE_URL", "http://"), ("CORS_ORIGINS", "x"),
+        ("TRUSTED_PROXIES", "10.0.0.0/99"), ("UPSTREAM_NETWORKS", "x"), ("RATE_LIMIT_PER_TENANT", "-1"), ("MAX_UPLOAD_MIB", "1e3"), ("GATEWAY_THREADS", "0"), ("GATEWAY_THREADS", "100000"),
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", "0"), ("REFRESH_TOKEN_EXPIRE_DAYS", "-7"), ("SIGNUP", "maybe"), ("ADMIN_EMAIL", "nobody"), ("SECRET_KEY_FILE", "/nowhere/at/all"),
+        ("SHUTDOWN_GRACE_SECONDS", "soon"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path, name, value):
+    told = said(start(tmp_path, **{name: value}))
+    assert name.removesuffix("_FILE") in told, told
+
+
+PRODUCTION = {"SECRET_KEY": STRONG, "METRICS_TOKEN": STRONG[::-1], "PUBLIC_URL": "https://api.example.com", "CONSOLE_URL": "https://admin.example.com"}
+
+
+@pytest.mark.parametrize("form", ["registry", "core"])
+def test_separate_services_do_not_share_a_file_in_production(tmp_path, form):
+    told = said(start(tmp_path, form, ENVIRONMENT="production", REGISTRY_URL="http://127.0.0.1:9", **PRODUCTION))
+    assert "DATABASE_URL" in told and "postgresql://" in told
 
 
 @pytest.mark.parametrize(
@@ -53,11 +124,18 @@ def test_a_wrong_settings_file_is_named(tmp_path, text):
         ({}, "SECRET_KEY"),
         ({"SECRET_KEY": "short"}, "SECRET_KEY"),
         ({"SECRET_KEY": "change-me-change-me-change-me-change-me"}, "SECRET_KEY"),
+        ({"SECRET_KEY": "a" * 64}, "SECRET_KEY"),
+        ({"SECRET_KEY": "0123456789abcdef0123456789abcdef"}, "SECRET_KEY"),
+        ({"SECRET_KEY": STRONG, "SECRET_KEY_PREVIOUS": "short", "METRICS_TOKEN": STRONG[::-1]}, "SECRET_KEY_PREVIOUS"),
+        ({"SECRET_KEY": STRONG}, "METRICS_TOKEN"),
+        ({"SECRET_KEY": STRONG, "METRICS_TOKEN": "short"}, "METRICS_TOKEN"),
         ({"SECRET_KEY": STRONG, "METRICS_TOKEN": STRONG[::-1], "CORS_ORIGINS": "*"}, "CORS_ORIGINS"),
+        ({"SECRET_KEY": STRONG, "METRICS_TOKEN": STRONG[::-1], "PUBLIC_URL": "http://api.example.com"}, "PUBLIC_URL"),
+        ({"SECRET_KEY": STRONG, "METRICS_TOKEN": STRONG[::-1], "CONSOLE_URL": "http://admin.example.com"}, "CONSOLE_URL"),
     ],
 )
 def test_production_refuses_what_is_unsafe(tmp_path, settings, named):
-    run = start(tmp_path, ENVIRONMENT="production", PUBLIC_URL="https://api.example.com", **settings)
+    run = start(tmp_path, **{"ENVIRONMENT": "production", "PUBLIC_URL": "https://api.example.com"} | settings)
     assert named in said(run)
     assert STRONG not in run.stdout + run.stderr
 

@@ -10,7 +10,7 @@ use axum::{
 use garde::Validate;
 use http::{
     HeaderName, HeaderValue, StatusCode,
-    header::{CONTENT_TYPE, ETAG, LOCATION},
+    header::{ETAG, LOCATION},
 };
 use saas_domain::{TenantId, UserId};
 use saas_security::digest;
@@ -18,7 +18,7 @@ use saas_storage::{
     SystemTx,
     core::idempotency::{self, KeyRef},
 };
-use saas_web::{IdempotencyKey, Problem, parse_json, read_body};
+use saas_web::{IdempotencyKey, Problem, parse_json, read_body, require_json};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{refusal::Refusal, state::Core};
@@ -53,19 +53,8 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let IdempotencyKey(key) = IdempotencyKey::from_request_parts(&mut parts, state).await?;
-        let content_type = parts.headers.get(CONTENT_TYPE).cloned();
         let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
-        let is_json = content_type
-            .as_ref()
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split(';').next())
-            .is_some_and(|value| value.trim().eq_ignore_ascii_case("application/json"));
-        if !is_json {
-            return Err(
-                Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
-                    .detail("send the body as JSON, with `Content-Type: application/json`"),
-            );
-        }
+        require_json(&parts.headers)?;
         let body = read_body(Request::from_parts(parts, body)).await?;
         let input = parse_json(&body)?;
         // It is JSON, and so it is UTF-8.

@@ -90,7 +90,7 @@ async fn text_that_no_database_takes(home: Home) {
     let refused = platform
         .raw(Method::POST, "/v1/tenants", &operator, &[], Some(lone))
         .await;
-    refused.expect(400);
+    refused.problem(422, "invalid_body");
     for slug in ["A", "a b", "-a", &"a".repeat(64), "a\u{0}"] {
         let body = json!({"name": "x", "slug": slug});
         platform

@@ -30,7 +30,19 @@ pub(crate) async fn open(url: &str, create: bool) -> Result<DatabaseConnection, 
         });
     Database::connect(options)
         .await
-        .map_err(MigrationError::Connect)
+        .map_err(|error| match url.strip_prefix("sqlite:") {
+            Some(path) => MigrationError::File {
+                path: file(path).to_owned(),
+                source: error,
+            },
+            None => MigrationError::Connect(error),
+        })
+}
+
+/// The path in a SQLite URL, without what precedes and follows it.
+fn file(rest: &str) -> &str {
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    path.split_once('?').map_or(path, |(path, _)| path)
 }
 
 /// Begins the one transaction of a run. Whoever comes second waits here.

@@ -39,6 +39,16 @@ pub enum MigrationError {
     /// The database did not answer, or refused the connection.
     #[error("the database cannot be reached; check DATABASE_URL and that the server is running")]
     Connect(#[source] DbErr),
+    /// The SQLite file could not be opened or made.
+    #[error(
+        "the database file {path} cannot be opened; make it a file that this user may write, or set DATABASE_URL or DATA_DIR to another place"
+    )]
+    File {
+        /// Which.
+        path: String,
+        /// What the system said.
+        source: DbErr,
+    },
     /// The two roles could not be made.
     #[error(
         "the roles {TENANT_ROLE} and {SYSTEM_ROLE} could not be made; let a superuser run: CREATE \

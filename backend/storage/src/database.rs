@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saas_domain::{Clock, Random};
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::sqlite::{SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{self, Connection as _};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use tokio::sync::OnceCell;
 
@@ -215,6 +216,9 @@ fn sqlite(url: &str, access: Access) -> ConnectOptions {
         .max_lifetime(None)
         .test_before_acquire(false)
         .sqlx_logging(false)
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| Box::pin(is_clean(connection)))
+        })
         .map_sqlx_sqlite_opts(move |sqlite| {
             let sqlite = sqlite.foreign_keys(true).busy_timeout(PATIENCE);
             match access {
@@ -226,6 +230,17 @@ fn sqlite(url: &str, access: Access) -> ConnectOptions {
             }
         });
     options
+}
+
+/// Whether a connection that comes back may be used again; if not, it is closed.
+///
+/// When the disk is full, SQLite takes the transaction back by itself. The driver's own rollback
+/// then fails and it goes on counting a transaction as open, so that every later one would be a
+/// savepoint within it: acknowledged, seen by nobody, and lost with the process.
+async fn is_clean(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // The rollback of a dropped transaction is under way; the answer comes after it.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 fn postgres(settings: &DatabaseSettings) -> ConnectOptions {

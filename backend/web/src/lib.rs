@@ -24,6 +24,7 @@
 //! ```
 
 mod address;
+mod body;
 mod context;
 mod docs;
 mod extract;
@@ -39,11 +40,12 @@ mod stream;
 
 pub use address::{GATEWAY_TOKEN, client_address, is_from_gateway};
 pub use axum;
+pub use body::{ApiJson, object, parse_json, read_body, require_json};
 pub use context::{
     REQUEST_ID, RequestContext, RequestId, TRACEPARENT, TRACESTATE, TimeLimit, TraceContext,
 };
 pub use docs::{BEARER_SCHEME, DocsFiles, complete, docs};
-pub use extract::{ApiJson, ApiPath, ApiQuery, bearer_token, parse_json, read_body};
+pub use extract::{ApiPath, ApiQuery, bearer_token};
 pub use health::{Access, CheckReport, Health, HealthDetail, HealthReport};
 pub use http;
 pub use linger::Linger;

@@ -253,7 +253,9 @@ fn problem_for(status: StatusCode) -> Problem {
         .to_ascii_lowercase()
         .replace([' ', '-'], "_")
         .replace('\'', "");
-    Problem::new(status, code)
+    Problem::new(status, code).detail(format!(
+        "the request was answered with {status}; the request's identifier finds it in the log"
+    ))
 }
 
 /// Counts the request whatever becomes of it. A request whose caller went away before the answer is

@@ -27,6 +27,11 @@ struct NewOrder {
     #[garde(dive)]
     #[serde(default)]
     lines: Vec<Line>,
+    #[garde(dive)]
+    #[serde(default, deserialize_with = "saas_web::object")]
+    parcel: Option<Line>,
+    #[garde(skip)]
+    status: Option<Status>,
 }
 
 #[derive(Deserialize, Validate)]
@@ -59,7 +64,9 @@ fn service() -> Router {
 }
 
 async fn create(ApiJson(order): ApiJson<NewOrder>) -> ApiJson<Value> {
-    let counts: u32 = order.lines.iter().map(|line| line.count).sum();
+    let mut counts: u32 = order.lines.iter().map(|line| line.count).sum();
+    counts += order.parcel.map_or(0, |parcel| parcel.count);
+    counts += order.status.map_or(0, |status| status as u32);
     ApiJson(json!({"name": order.name, "counts": counts}))
 }
 
@@ -134,7 +141,7 @@ async fn json_of_the_wrong_shape_is_a_422_that_points_at_it() {
         (
             r#"{"name":"a","nmae":"b"}"#,
             "/nmae",
-            "unknown field `nmae`, expected `name` or `lines`",
+            "unknown field `nmae`, expected one of `name`, `lines`",
         ),
         (
             r#"{"name":7}"#,
@@ -160,6 +167,20 @@ async fn json_of_the_wrong_shape_is_a_422_that_points_at_it() {
         (r#"{"name":""}"#, "/name", "length is lower than 1"),
         (r#"{"name":"a","name":"b"}"#, "/name", "duplicate field"),
         (r#" ["a", []]"#, "", "expected an object, not an array"),
+        (
+            r#"{"name":"a","parcel":[1]}"#,
+            "/parcel",
+            "expected an object",
+        ),
+        (r#"{"name":"a","parcel":{}}"#, "/parcel/count", "missing"),
+        (r#"{"name":"a","status":1}"#, "/status", "expected a string"),
+        (
+            r#"{"name":"a","status":{}}"#,
+            "/status",
+            "expected a string",
+        ),
+        (r#"{"name":"\ud800"}"#, "/name", "hex escape"),
+        (r#"{"name":1e999}"#, "/name", "out of range"),
         ("5", "", "invalid type: integer `5`, expected an object"),
     ] {
         let (status, problem) = create_with(body).await;
@@ -176,6 +197,26 @@ async fn json_of_the_wrong_shape_is_a_422_that_points_at_it() {
         let detail = problem["errors"][0]["detail"].as_str().unwrap();
         assert!(detail.contains(part), "{body}: {detail}");
         assert!(!detail.contains("line 1"), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn an_object_may_be_null_and_a_packed_body_is_a_415() {
+    let (status, _) = create_with(r#"{"name":"a","parcel":null}"#).await;
+    assert_eq!(status, StatusCode::OK);
+    let (_, answer) = create_with(r#"{"name":"a","parcel":{"count":4}}"#).await;
+    assert_eq!(answer["counts"], 4);
+    for (encoding, expected) in [("gzip", 415), ("identity, br", 415), ("Identity", 200)] {
+        let request = Request::post("/orders")
+            .header("content-type", "application/json")
+            .header("content-encoding", encoding);
+        let request = request.body(Body::from(r#"{"name":"a"}"#)).unwrap();
+        let response = service().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), expected, "{encoding}");
+        assert_eq!(
+            response.headers().contains_key("accept-encoding"),
+            expected == 415
+        );
     }
 }
 
@@ -298,4 +339,8 @@ fn a_bearer_token_is_one_word_after_its_scheme() {
     for bad in ["Bearer", "Bearer ", "Bearer a b", "Basic abc", "abc"] {
         assert_eq!(token(bad), None, "{bad}");
     }
+    let mut twice = HeaderMap::new();
+    twice.append("authorization", "Bearer abc".parse().unwrap());
+    twice.append("authorization", "Bearer def".parse().unwrap());
+    assert_eq!(bearer_token(&twice), None);
 }

@@ -10,7 +10,9 @@ use http::{
 };
 use saas_domain::SessionId;
 use saas_storage::core::sessions::SessionKind;
-use saas_web::{ApiJson, IdempotencyKey, Problem, bearer_token, parse_json, read_body};
+use saas_web::{
+    ApiJson, IdempotencyKey, Problem, bearer_token, parse_json, read_body, require_json,
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
@@ -90,7 +92,7 @@ async fn log_in(
         ("Idempotency-Key" = Option<String>, Header,
             description = "The caller's name for this call, to repeat it safely.")
     ),
-    request_body = RefreshRequest,
+    request_body = Option<RefreshRequest>,
     responses((status = 200, body = TokenAnswer))
 )]
 async fn refresh_tokens(State(core): State<Core>, request: Request) -> Result<Response, Refusal> {
@@ -140,10 +142,13 @@ async fn presented(core: &Core, request: Request) -> Result<(Origin, Call), Prob
     let IdempotencyKey(key) = IdempotencyKey::from_request_parts(&mut parts, core).await?;
     let bearer = bearer_token(&parts.headers).map(|token| caller::verify(core, token));
     let origin = Origin::of(&parts, core);
+    let is_json = require_json(&parts.headers);
     let body = read_body(Request::from_parts(parts, body)).await?;
+    // With a cookie, or to end the session of a bearer token, there need be no body.
     let in_body = if body.is_empty() {
         RefreshRequest::default()
     } else {
+        is_json?;
         parse_json(&body)?
     };
     let token = match kind {

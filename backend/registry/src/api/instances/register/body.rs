@@ -66,9 +66,11 @@ pub(crate) struct RegistrationRequest {
     #[schema(minimum = 5, maximum = 3600, default = 15)]
     lease_seconds: Option<u32>,
     /// How the registry is to check its health; not at all if absent.
+    #[serde(default, deserialize_with = "saas_web::object")]
     #[garde(dive)]
     check: Option<HealthCheck>,
     /// For the gateway.
+    #[serde(default, deserialize_with = "saas_web::object")]
     #[garde(dive)]
     gateway: Option<GatewayDeclaration>,
 }
