@@ -627,7 +627,7 @@ export interface components {
              * @example zhang.wei@example.com
              */
             email: string;
-            /** @description A one-time code. Nobody has a second factor yet, so it is not looked at. */
+            /** @description A one-time code of a second factor. No account has one yet, so that a code is refused. */
             otp?: string | null;
             /** @description The password. */
             password: string;
