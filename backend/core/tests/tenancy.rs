@@ -72,9 +72,14 @@ async fn an_operator_makes_renames_suspends_and_activates_tenants(home: Home) {
     assert_eq!(stopped.body["status"], "suspended");
     // At once, in this very process, and for new tokens as well.
     platform
-        .get("/v1/me", amy.token())
+        .get("/v1/members", amy.token())
         .await
         .problem(403, "tenant_suspended");
+    // Who they are, they may still know: the console then shows it and offers another tenant.
+    let me = platform.get("/v1/me", amy.token()).await.expect(200);
+    assert_eq!(me.body["tenant"]["slug"], "acme-inc");
+    assert_eq!(me.body["tenant"]["is_suspended"], true);
+    assert_eq!(me.body["tenants"][0]["is_suspended"], true);
     let fresh = refreshed(&platform, &amy).await;
     assert!(fresh.body["tenant"].is_null());
     let there = json!({"tenant_id": made.text("id")});

@@ -123,6 +123,8 @@ pub(crate) struct TenantSummary {
     pub name: String,
     /// Its short name.
     pub slug: String,
+    /// Whether its requests are refused at the moment.
+    pub is_suspended: bool,
 }
 
 impl From<&tenants::Tenant> for TenantSummary {
@@ -131,6 +133,7 @@ impl From<&tenants::Tenant> for TenantSummary {
             id: tenant.id,
             name: tenant.name.clone(),
             slug: tenant.slug.to_string(),
+            is_suspended: tenant.status == TenantStatus::Suspended,
         }
     }
 }

@@ -180,7 +180,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The caller: person, tenant, roles, permissions. */
+        /**
+         * The caller: person, tenant, roles, permissions.
+         * @description Answers in a suspended tenant too, and says so: the caller can then choose another one.
+         */
         get: operations["me"];
         put?: never;
         post?: never;
@@ -1185,6 +1188,8 @@ export interface components {
              * @description Its identifier.
              */
             id: string;
+            /** @description Whether its requests are refused at the moment. */
+            is_suspended: boolean;
             /** @description What it is called. */
             name: string;
             /** @description Its short name. */
