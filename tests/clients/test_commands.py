@@ -1,4 +1,4 @@
-"""Commands, several at once."""
+"""Commands beside a running platform, and several at once."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import secrets
 import subprocess
 
 import pytest
-from running_platform import BINARY, environment
+from running_platform import BINARY, call, environment
 
 
 def databases():
@@ -32,3 +32,20 @@ def test_four_migrations_at_once_take_turns(tmp_path, kind):
         last = subprocess.run([BINARY, "migrate", *steps], env=known, capture_output=True, text=True, timeout=60)
         assert last.returncode == 0, last
     assert all(item["is_applied"] for item in json.loads(last.stdout)["items"])
+
+
+def test_an_instance_is_drained_by_command(platform):
+    url = f"{platform.registry}/v1/services/drained/instances"
+    made = call("POST", url, {"id": "one", "address": "127.0.0.1", "port": 9})
+    assert made.status == 201, made.body
+
+    def drain(instance, *more):
+        command = [BINARY, "drain", "--service", "drained", "--instance", instance, "--wait", "10", *more]
+        return subprocess.run(command, env=environment(platform.data), capture_output=True, text=True, timeout=60)
+
+    drained = drain("one", "--json")
+    assert drained.returncode == 0, drained
+    assert json.loads(drained.stdout) == {"drained": True, "waiting_for": [], "unknown": []}
+    assert drain("one").stdout == "drained\n"
+    missing = drain("two")
+    assert missing.returncode == 1 and "two" in missing.stderr, missing
