@@ -10,6 +10,7 @@ use support::{Answer, Home, PASSWORD, Platform};
 
 on_both!(
     an_operator_makes_renames_suspends_and_activates_tenants,
+    an_operator_activates_the_tenant_they_act_in,
     owners_rename_their_tenant_and_nobody_overwrites_anybody,
     an_admin_manages_members_but_no_owners,
     a_tenant_keeps_an_owner_even_if_two_leave_at_once,
@@ -72,9 +73,14 @@ async fn an_operator_makes_renames_suspends_and_activates_tenants(home: Home) {
     assert_eq!(stopped.body["status"], "suspended");
     // At once, in this very process, and for new tokens as well.
     platform
-        .get("/v1/me", amy.token())
+        .get("/v1/members", amy.token())
         .await
         .problem(403, "tenant_suspended");
+    // Who they are, they may still know: the console then shows it and offers another tenant.
+    let me = platform.get("/v1/me", amy.token()).await.expect(200);
+    assert_eq!(me.body["tenant"]["slug"], "acme-inc");
+    assert_eq!(me.body["tenant"]["is_suspended"], true);
+    assert_eq!(me.body["tenants"][0]["is_suspended"], true);
     let fresh = refreshed(&platform, &amy).await;
     assert!(fresh.body["tenant"].is_null());
     let there = json!({"tenant_id": made.text("id")});
@@ -101,6 +107,32 @@ async fn an_operator_makes_renames_suspends_and_activates_tenants(home: Home) {
     platform.get("/v1/members", amy.token()).await.expect(200);
     let fresh = refreshed(&platform, &fresh).await;
     assert_eq!(fresh.body["tenant"]["slug"], "acme-inc");
+}
+
+async fn an_operator_activates_the_tenant_they_act_in(home: Home) {
+    let platform = Platform::start(home).await;
+    let operator = platform.operator().await;
+    let made = platform
+        .post("/v1/tenants", &operator, json!({"name": "House"}))
+        .await
+        .expect(201);
+    let path = format!("/v1/tenants/{}", made.text("id"));
+    let there = json!({"tenant_id": made.text("id")});
+    let there = platform
+        .post("/v1/auth/switch-tenant", &operator, there)
+        .await
+        .expect(200);
+    let call = async |verb: &str| {
+        let path = format!("{path}/{verb}");
+        platform.post(&path, there.token(), json!({})).await
+    };
+    call("suspend").await.expect(200);
+    // What is the platform's goes on, what is the tenant's does not.
+    let get = async |path: &str| platform.get(path, there.token()).await;
+    get("/v1/tenants").await.expect(200);
+    get("/v1/members").await.problem(403, "tenant_suspended");
+    call("activate").await.expect(200);
+    get("/v1/members").await.expect(200);
 }
 
 async fn owners_rename_their_tenant_and_nobody_overwrites_anybody(home: Home) {

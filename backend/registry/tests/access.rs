@@ -7,7 +7,7 @@ mod support;
 use std::time::Duration;
 
 use saas_config::Environment;
-use saas_domain::{Clock, Permission};
+use saas_domain::{Clock, OPERATOR_ROLE, Permission};
 use saas_registry_client::wire::EventId;
 use saas_security::{InternalRole, InternalSigner, RootSecret};
 use serde_json::{Value, json};
@@ -292,6 +292,32 @@ async fn bad_tokens_are_refused_with_what_to_do() {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_suspended_tenant_only_the_operator_goes_on() {
+    let home = Home::sqlite().await;
+    let registry = Registry::start(&home, Clock::system()).await;
+    let core = registry.with_core().await;
+    let member = core.claims(&[Permission::RegistryRead]);
+    let mut operator = member.clone();
+    operator.roles.push(OPERATOR_ROLE.to_owned());
+    let get = async |claims| {
+        let token = core.sign(claims);
+        registry
+            .call("GET", "/v1/services", &token, &Value::Null)
+            .await
+    };
+    core.suspend(member.tid.unwrap());
+    loop {
+        let answer = get(&member).await;
+        if answer.status != 200 {
+            answer.problem(403, "tenant_suspended");
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    get(&operator).await.expect(200);
 }
 
 /// Another permission in the middle part, under the old signature.

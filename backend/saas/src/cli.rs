@@ -118,6 +118,9 @@ pub struct Drain {
     /// For how many seconds to wait.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(0..=300))]
     pub wait: u32,
+    /// Print the registry's answer as JSON: drained, waiting_for, unknown.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `saas healthcheck`

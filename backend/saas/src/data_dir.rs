@@ -4,7 +4,15 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, Write as _},
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
+
+use crate::platform::run_file;
+
+/// How long a command waits for another one that changes the same data.
+const TURN: Duration = Duration::from_mins(1);
+const BETWEEN: Duration = Duration::from_millis(20);
 
 /// Why the data directory cannot be used. One sentence each, with what to do.
 #[derive(Debug, thiserror::Error)]
@@ -18,13 +26,17 @@ pub enum DataDirError {
         source: io::Error,
     },
     /// Another process holds it.
-    #[error("the data directory {} is in use by another saas process{holder}; stop that one, or set DATA_DIR to another place", path.display())]
+    #[error("the data directory {} is in use by another saas process{}; stop that one, or set DATA_DIR to another place", path.display(), named(*holder))]
     InUse {
         /// Which.
         path: PathBuf,
-        /// ` (process 123)` if it is known.
-        holder: String,
+        /// The process, if it is known.
+        holder: Option<u32>,
     },
+}
+
+fn named(process: Option<u32>) -> String {
+    process.map_or_else(String::new, |id| format!(" (process {id})"))
 }
 
 /// The data directory, locked for as long as this lives.
@@ -49,12 +61,10 @@ impl DataDir {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let text = fs::read_to_string(path.join("lock")).unwrap_or_default();
-                let holder = match text.trim() {
-                    "" => String::new(),
-                    id => format!(" (process {id})"),
-                };
-                let path = path.to_owned();
-                return Err(DataDirError::InUse { path, holder });
+                return Err(DataDirError::InUse {
+                    path: path.to_owned(),
+                    holder: text.trim().parse().ok(),
+                });
             }
             Err(TryLockError::Error(source)) => return Err(unusable(source)),
         }
@@ -65,6 +75,23 @@ impl DataDir {
             path: path.to_owned(),
             _lock: lock,
         })
+    }
+
+    /// Like [`open`](Self::open), but waits up to a minute for a command that holds it and will soon
+    /// be done. A platform that runs on it is not waited for: it ends when somebody ends it.
+    pub fn open_in_turn(path: &Path) -> Result<Self, DataDirError> {
+        let began = Instant::now();
+        loop {
+            match Self::open(path) {
+                Err(DataDirError::InUse { holder, .. })
+                    if began.elapsed() < TURN
+                        && run_file::read(path).is_none_or(|run| Some(run.pid) != holder) =>
+                {
+                    thread::sleep(BETWEEN);
+                }
+                done => return done,
+            }
+        }
     }
 
     /// Where it is.
@@ -116,7 +143,23 @@ mod tests {
             refused.contains(&format!("process {}", std::process::id())),
             "{refused}"
         );
+        // The platform is not waited for, a command is.
+        let run = run_file::RunFile {
+            pid: std::process::id(),
+            ..run_file::RunFile::default()
+        };
+        run_file::write(&held, &run).unwrap();
+        assert!(matches!(
+            DataDir::open_in_turn(&folder),
+            Err(DataDirError::InUse { .. })
+        ));
+        run_file::remove(&held);
+        let waiting = thread::spawn({
+            let folder = folder.clone();
+            move || DataDir::open_in_turn(&folder)
+        });
         drop(held);
+        drop(waiting.join().unwrap().unwrap());
         drop(DataDir::open(&folder).unwrap());
 
         let file = folder.join("file");

@@ -1,4 +1,5 @@
-//! Starts the real platform on free ports for tests.
+//! What tests run on. It knows no other crate of ours: whoever tests a small one would else build
+//! them all.
 //!
 //! * [`servers`] keeps a private PostgreSQL and a private Redis alive for a command, a process or
 //!   one test.

@@ -57,7 +57,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         ],
     ),
     ("platform", EVERYBODY),
-    ("testkit", EVERYBODY),
+    ("testkit", &[]),
 ];
 
 const EVERYBODY: &[&str] = &["*"];

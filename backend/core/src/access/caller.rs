@@ -163,7 +163,8 @@ impl FromRequestParts<Core> for Caller {
     }
 }
 
-/// A caller whose password may have to be changed first.
+/// A caller about their own account, which is theirs whatever is asked of them first: they may have
+/// to change their password, and the tenant they act in may be suspended.
 pub(crate) struct RestrictedCaller(pub Caller);
 
 impl FromRequestParts<Core> for RestrictedCaller {
@@ -172,7 +173,7 @@ impl FromRequestParts<Core> for RestrictedCaller {
     async fn from_request_parts(parts: &mut Parts, core: &Core) -> Result<Self, Problem> {
         let leniency = Leniency {
             restricted: true,
-            ..Leniency::default()
+            suspended_tenant: true,
         };
         Caller::from_parts(parts, core, leniency).map(Self)
     }
@@ -241,7 +242,13 @@ impl<P: Needs> FromRequestParts<Core> for Require<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, core: &Core) -> Result<Self, Problem> {
-        let caller = Caller::from_request_parts(parts, core).await?;
+        // Whoever operates the platform does not stop when the tenant they act in does: they are the
+        // one who can activate it again.
+        let leniency = Leniency {
+            suspended_tenant: P::PERMISSION.is_platform(),
+            ..Leniency::default()
+        };
+        let caller = Caller::from_parts(parts, core, leniency)?;
         caller.require(P::PERMISSION)?;
         Ok(Self {
             caller,

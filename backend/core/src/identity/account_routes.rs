@@ -28,6 +28,8 @@ pub(crate) fn described() -> OpenApiRouter<Core> {
 }
 
 /// The caller: person, tenant, roles, permissions.
+///
+/// Answers in a suspended tenant too, and says so: the caller can then choose another one.
 #[utoipa::path(
     get,
     path = "/v1/me",

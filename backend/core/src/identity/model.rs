@@ -25,7 +25,7 @@ pub(crate) struct LoginRequest {
     /// The password.
     #[garde(length(min = 1, max = 1024))]
     pub password: String,
-    /// A one-time code. Nobody has a second factor yet, so it is not looked at.
+    /// A one-time code of a second factor. No account has one yet, so that a code is refused.
     #[garde(inner(length(max = 64), custom(is_plain)))]
     pub otp: Option<String>,
     /// The tenant to act in; without it the first one the person joined that is active.
@@ -123,6 +123,8 @@ pub(crate) struct TenantSummary {
     pub name: String,
     /// Its short name.
     pub slug: String,
+    /// Whether its requests are refused at the moment.
+    pub is_suspended: bool,
 }
 
 impl From<&tenants::Tenant> for TenantSummary {
@@ -131,6 +133,7 @@ impl From<&tenants::Tenant> for TenantSummary {
             id: tenant.id,
             name: tenant.name.clone(),
             slug: tenant.slug.to_string(),
+            is_suspended: tenant.status == TenantStatus::Suspended,
         }
     }
 }

@@ -8,6 +8,10 @@ use crate::table::{ServiceEntry, ServiceKind};
 /// Paths of core by which somebody leaves a suspended tenant: `switch-tenant`, `logout`.
 const LEAVING: &str = "/v1/auth/";
 
+/// Where core tells somebody who they are, that their tenant is suspended and which others there
+/// are to go to.
+const WHO_AM_I: &str = "/v1/me";
+
 pub(super) fn check(
     desk: &Desk<'_>,
     service: &ServiceEntry,
@@ -28,7 +32,8 @@ pub(super) fn check(
         // An operator acting in the tenant is the one who can activate it again.
         let may_pass = match service.kind {
             ServiceKind::Core => {
-                principal.is_operator() || path.plain_after(strip_segments).starts_with(LEAVING)
+                let path = path.plain_after(strip_segments);
+                principal.is_operator() || path.starts_with(LEAVING) || path == WHO_AM_I
             }
             ServiceKind::Registry => principal.is_operator(),
             ServiceKind::Gateway | ServiceKind::Business => false,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use http::{HeaderMap, request::Parts};
 use saas_config::{Environment, Secret};
-use saas_domain::Clock;
+use saas_domain::{Clock, OPERATOR_ROLE};
 use saas_registry_client::{Follower, Standing, TrustTable};
 use saas_security::{InternalVerifier, RegistrationTokens, TokenError, constant_time_eq};
 use saas_web::{Problem, bearer_token};
@@ -95,6 +95,8 @@ impl Authenticator {
         let claims = table.verify(token, self.0.clock.now()).map_err(refused)?;
         match table.standing(&claims) {
             Standing::Good => {}
+            // Whoever operates the platform does not stop when the tenant they act in does.
+            Standing::TenantSuspended if claims.roles.iter().any(|role| role == OPERATOR_ROLE) => {}
             Standing::SessionRevoked => {
                 return Err(Problem::unauthorized(
                     "session_ended",

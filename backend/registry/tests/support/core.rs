@@ -6,7 +6,7 @@ use axum::routing::get;
 use saas_domain::{
     ACCESS_AUDIENCE, AccessClaims, Clock, Permission, Random, SessionId, TenantId, UserId,
 };
-use saas_registry_client::wire::{KeySet, RevokedSession, TrustSnapshot};
+use saas_registry_client::wire::{KeySet, RevokedSession, TenantTrust, TrustSnapshot};
 use saas_security::{SigningKey, sign_access};
 use saas_web::{Frame, StreamHub};
 use serde_json::{Value, json};
@@ -86,6 +86,16 @@ impl FakeCore {
 
     pub fn token(&self, permissions: &[Permission]) -> String {
         self.sign(&self.claims(permissions))
+    }
+
+    pub fn suspend(&self, tenant: TenantId) {
+        let suspended = TenantTrust {
+            tenant,
+            is_suspended: true,
+            rate_limit: None,
+        };
+        let frame = Frame::encode("tenant", self.hub.id(1), &suspended).unwrap();
+        self.hub.publish(&[frame]);
     }
 
     pub fn revoke(&self, session: SessionId) {

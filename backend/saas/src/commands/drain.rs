@@ -4,7 +4,8 @@ use std::{process::ExitCode, time::Duration};
 
 use http::Method;
 use saas_registry_client::HttpClient;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::{
     Failure,
@@ -13,7 +14,7 @@ use crate::{
     platform::run_file,
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct Answer {
     drained: bool,
     #[serde(default)]
@@ -45,8 +46,13 @@ pub(crate) fn run(drain: &Drain) -> Result<ExitCode, Failure> {
             .await
             .map_err(|error| Failure::failed("the instance was not drained").because(error))
     })?;
+    if drain.json {
+        println!("{:#}", json!(answer));
+    }
     if answer.drained {
-        println!("drained");
+        if !drain.json {
+            println!("drained");
+        }
         return Ok(ExitCode::SUCCESS);
     }
     eprintln!(

@@ -12,9 +12,10 @@ use crate::{DataDir, Failure, cli::Migrate, commands::block_on};
 pub(crate) fn run(command: &Migrate) -> Result<ExitCode, Failure> {
     let settings = Settings::load(Role::Tool)?;
     let changes = !matches!(command, Migrate::Status(_));
-    // One process per SQLite file: a platform that runs on it migrates it itself.
+    // One process per SQLite file: a platform that runs on it migrates it itself, and commands that
+    // are given at the same time take turns.
     let _held = (changes && settings.database_kind() == DatabaseKind::Sqlite)
-        .then(|| DataDir::open(&settings.data_dir))
+        .then(|| DataDir::open_in_turn(&settings.data_dir))
         .transpose()?;
     let url = settings.database_url.expose();
     match command {

@@ -180,7 +180,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The caller: person, tenant, roles, permissions. */
+        /**
+         * The caller: person, tenant, roles, permissions.
+         * @description Answers in a suspended tenant too, and says so: the caller can then choose another one.
+         */
         get: operations["me"];
         put?: never;
         post?: never;
@@ -627,7 +630,7 @@ export interface components {
              * @example zhang.wei@example.com
              */
             email: string;
-            /** @description A one-time code. Nobody has a second factor yet, so it is not looked at. */
+            /** @description A one-time code of a second factor. No account has one yet, so that a code is refused. */
             otp?: string | null;
             /** @description The password. */
             password: string;
@@ -1185,6 +1188,8 @@ export interface components {
              * @description Its identifier.
              */
             id: string;
+            /** @description Whether its requests are refused at the moment. */
+            is_suspended: boolean;
             /** @description What it is called. */
             name: string;
             /** @description Its short name. */

@@ -27,7 +27,7 @@ afterEach(async () => {
 });
 afterAll(() => server.close());
 
-const TENANT = { id: '0199-t', name: 'Northwind', slug: 'northwind' };
+const TENANT = { id: '0199-t', name: 'Northwind', slug: 'northwind', is_suspended: false };
 const USER = {
   id: 'u1',
   email: 'mia@example.com',

@@ -10,7 +10,7 @@ function placesOf(permissions: string[], tenant: Me['tenant']): string[] {
   return navigationFor(access).flatMap((group) => group.destinations.map(({ to }) => to));
 }
 
-const tenant = { id: 't', name: 'T', slug: 't' };
+const tenant = { id: 't', name: 'T', slug: 't', is_suspended: false };
 
 it('shows a member the tenant and nothing of the platform', () => {
   expect(placesOf(['tenant:read', 'member:read'], tenant)).toEqual(['/', '/members', '/sessions']);

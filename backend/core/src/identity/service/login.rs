@@ -12,7 +12,7 @@ use saas_storage::{
     },
 };
 use saas_telemetry::Kind;
-use saas_web::Problem;
+use saas_web::{Problem, http::StatusCode};
 
 use crate::{
     access::origin::Origin,
@@ -58,6 +58,9 @@ async fn attempt(
     kind: SessionKind,
     request: LoginRequest,
 ) -> Result<Issued, Refusal> {
+    if request.otp.is_some() {
+        return Err(no_second_factor().into());
+    }
     // The place in the queue comes first: a flood ends here, before it costs the database anything.
     let seat = core.passwords.sit()?;
     let tx = core.db.system("identity.login.count").await?;
@@ -106,6 +109,13 @@ pub(crate) fn wrong_credentials() -> Problem {
         "invalid_credentials",
         "the e-mail address or the password is wrong",
     )
+}
+
+/// Somebody who sends a code believes that one is asked for. To ignore it would let them believe so.
+fn no_second_factor() -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "no_second_factor")
+        .detail("no account has a second factor yet; sign in without `otp`")
+        .error("/otp", "no second factor is set up")
 }
 
 /// Where the person acts if they do not say: the first tenant they joined that is served.

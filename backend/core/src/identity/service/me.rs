@@ -44,6 +44,7 @@ pub(crate) async fn me(core: &Core, caller: &Caller) -> Result<Me, Refusal> {
             id,
             name: tenant.name.clone(),
             slug: tenant.slug.clone(),
+            is_suspended: tenant.is_suspended,
         })
     });
     Ok(Me {

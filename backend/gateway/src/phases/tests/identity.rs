@@ -168,6 +168,11 @@ fn business_needs_a_tenant_that_is_not_suspended() {
         Outcome::to("core", "/v1/auth/switch-tenant")
     );
     assert_eq!(
+        get(&bench, "/api/core/v1/me", &member),
+        Outcome::to("core", "/v1/me")
+    );
+    assert_eq!(get(&bench, "/api/core/v1/me/x", &member), suspended());
+    assert_eq!(
         get(&bench, "/api/core/v1/tenants/1/activate", &operator),
         Outcome::to("core", "/v1/tenants/1/activate")
     );
