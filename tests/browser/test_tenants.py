@@ -20,6 +20,7 @@ def test_a_tenant_is_created_and_its_owner_gets_a_password(open_console, platfor
     told = page.get_by_role("dialog").filter(has_text="One-time password")
     password = told.locator("code").inner_text()
     told.get_by_role("button", name="Done").click()
+    expect(page.get_by_role("cell", name="Bakery", exact=True)).to_be_visible()
     expect(console.row("Bakery")).to_contain_text("Active")
     login = {"email": "owner@bakery.example", "password": password}
     answer = accepted(200, "POST", f"{platform.api}/core/v1/auth/login", login)
