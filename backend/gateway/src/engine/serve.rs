@@ -66,7 +66,13 @@ pub async fn answer(
         peer: connection.peer,
         framing_fault,
     };
-    let admission = pass_phases(worker, &view, &mut record);
+    let mut admission = pass_phases(worker, &view, &mut record);
+    // Boxed, because it is rare and every request's future would carry its room.
+    if admission.as_ref().is_err_and(Refusal::is_for_stale_trust)
+        && Box::pin(worker.until_trust_is_fresh()).await
+    {
+        admission = pass_phases(worker, &view, &mut record);
+    }
     let outcome = match admission {
         Err(refusal) => Err(refusal),
         // Boxed, because every request's future has room for the largest branch.

@@ -36,6 +36,8 @@ const PRESENCE_LIVES: TimeDelta = TimeDelta::seconds(30);
 /// How often a waiting request looks for an instance even if the table does not change: one that
 /// was restarted at the same address does not change it.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// A silence of core that may be over soon: a stream that died is replaced soon after.
+const STALE_A_MOMENT_MS: u64 = 5_000;
 /// Seconds for a client to read what was sent to it.
 const WRITE_PATIENCE: u32 = 60;
 
@@ -172,6 +174,23 @@ impl Worker {
             _ = versions.changed() => {}
             () = tokio::time::sleep(LOOK_AGAIN) => {}
         }
+    }
+
+    /// Waits until core is heard from again, if it was heard from a moment ago: while its replicas are
+    /// restarted in turn, the stream moves from one to the next. Whether it is.
+    pub async fn until_trust_is_fresh(&self) -> bool {
+        let was_fresh = |ms: u64| ms <= STALE_A_MOMENT_MS;
+        let shared = &self.shared;
+        let Some(_place) = shared.wait_place() else {
+            return false;
+        };
+        while shared.trust.silent_millis().is_some_and(was_fresh) {
+            tokio::time::sleep(LOOK_AGAIN).await;
+            if shared.trust_is_fresh() {
+                return true;
+            }
+        }
+        false
     }
 
     /// A request's head was read.

@@ -45,11 +45,7 @@ pub(super) fn authenticate<V: RequestView>(
     };
     // By the clock that counts suspension, on each request: a machine that woke up knows nothing.
     if (service.kind.is_platform() || rule.is_strict) && !(desk.trust_is_fresh)() {
-        return Err(Refusal::unavailable(
-            "trust_stale",
-            1,
-            "core was not heard from for a second, so a token cannot be checked for revocation; try again",
-        ));
+        return Err(Refusal::trust_stale());
     }
     let principal = verify(token, desk, client)?;
     match principal.standing(trust(desk)?, desk.trust_version) {

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use saas_web::Problem;
 
+const TRUST_STALE: &str = "trust_stale";
+
 /// An answer of the gateway's own to a request that it does not forward.
 #[derive(Clone, Debug)]
 pub struct Refusal(Box<Parts>);
@@ -105,6 +107,20 @@ impl Refusal {
     ) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail)
             .header(header::RETRY_AFTER, HeaderValue::from(retry_after))
+    }
+
+    /// 503: whether the token was revoked cannot be told. It may be known in a moment.
+    pub fn trust_stale() -> Self {
+        Self::unavailable(
+            TRUST_STALE,
+            1,
+            "core was not heard from for a second, so a token cannot be checked for revocation; try again",
+        )
+    }
+
+    /// Whether a moment's wait may mend it.
+    pub fn is_for_stale_trust(&self) -> bool {
+        self.0.code == TRUST_STALE
     }
 
     /// Adds a header to the answer.

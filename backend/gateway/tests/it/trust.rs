@@ -145,6 +145,32 @@ async fn a_key_that_is_taken_back_takes_its_tokens_with_it() {
 }
 
 #[tokio::test]
+async fn a_silence_that_is_soon_over_costs_no_request() {
+    let (gateway, _upstream) = gateway().await;
+    let token = gateway.token();
+    let core = || gateway.get("/api/core/v1/me").bearer(&token).send();
+    gateway.control.beat(false);
+    eventually("the silence", || async {
+        let metrics = gateway.get("/metrics").send().await;
+        let text = String::from_utf8(metrics.body.to_vec()).unwrap();
+        let ages = text.lines().filter_map(|line| {
+            let age = line.strip_prefix("gateway_trust_age_seconds ")?;
+            age.parse::<f64>().ok()
+        });
+        ages.fold(0.0, f64::max) > 1.0
+    })
+    .await;
+    let beat_later = async {
+        for _ in 0..20 {
+            gateway.get("/health/live").send().await;
+        }
+        gateway.control.beat(true);
+    };
+    let (reply, ()) = tokio::join!(core(), beat_later);
+    assert_eq!(reply.status, 200, "{reply:?}");
+}
+
+#[tokio::test]
 async fn silence_closes_what_must_be_certain_and_nothing_else() {
     let (gateway, _upstream) = gateway().await;
     let token = gateway.token();
