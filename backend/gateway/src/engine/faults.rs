@@ -1,18 +1,17 @@
 //! What a client is told when forwarding fails.
 
-use http::{Response, StatusCode};
+use http::StatusCode;
 
-use super::{answer::Answer, upload::UploadFault};
+use super::upload::UploadFault;
 use crate::{phases::Refusal, table::ServiceEntry};
 
 /// 502: a service may not switch protocols on its own.
-pub fn unexpected_upgrade() -> Response<Answer> {
-    let refusal = Refusal::new(
+pub fn unexpected_upgrade() -> Refusal {
+    Refusal::new(
         StatusCode::BAD_GATEWAY,
         "upstream_failed",
         "the service switched to a protocol that nobody asked for",
-    );
-    refusal.to_problem().to_http(None, None).map(Answer::whole)
+    )
 }
 
 /// 503: there is nobody to send it to.

@@ -97,7 +97,7 @@ impl Forwarding<'_> {
             let failure = match attempt {
                 Ok((response, sender)) => {
                     let response =
-                        self.answer(response, &instance, sender, in_flight, guard, state);
+                        self.answer(response, &instance, sender, in_flight, guard, state)?;
                     return Ok(Forwarded { response, instance });
                 }
                 Err(failure) => failure,
@@ -215,16 +215,16 @@ impl Forwarding<'_> {
         in_flight: InFlight,
         guard: Rc<Guard>,
         upload: Rc<UploadState>,
-    ) -> Response<Answer> {
+    ) -> Result<Response<Answer>, Refusal> {
         let times = &self.worker.shared.policy.times;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             let Some(client) = self.upgrade.take() else {
-                return unexpected_upgrade();
+                return Err(unexpected_upgrade());
             };
             client.join(self.worker, &mut response, guard, in_flight);
             clean(response.headers_mut());
             confirm_upgrade(response.headers_mut(), self.outgoing.parts);
-            return response.map(|_| Answer::whole(bytes::Bytes::new()));
+            return Ok(response.map(|_| Answer::whole(bytes::Bytes::new())));
         }
         clean(response.headers_mut());
         let is_stream = response
@@ -236,7 +236,7 @@ impl Forwarding<'_> {
             Some(seconds) => guard.extend(seconds),
             None => guard.make_endless(),
         }
-        response.map(|body| {
+        Ok(response.map(|body| {
             Answer::upstream(Upstream {
                 body,
                 guard,
@@ -248,7 +248,7 @@ impl Forwarding<'_> {
                 idle_seconds,
                 is_finished: false,
             })
-        })
+        }))
     }
 
     fn ended(&self, ended: Ended) -> Refusal {

@@ -134,4 +134,7 @@ async fn an_upgrade_nobody_asked_for_is_an_error_of_the_service() {
         (reply.status.as_u16(), reply.code().as_str()),
         (502, "upstream_failed")
     );
+    let problem = reply.json();
+    assert_eq!(problem["request_id"], reply.header("x-request-id"));
+    assert_eq!(problem["instance"], "/api/orders/public/x");
 }
