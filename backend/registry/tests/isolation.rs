@@ -65,7 +65,7 @@ fn cases() -> Vec<Case> {
         bare("delete_route", route, "DELETE", way, 204),
         get("follow_changes", "/v1/stream"),
         get("list_targets", "/prometheus/targets"),
-        ("report_gateway", gateway, "POST", REPORT, report, 204),
+        ("report_gateway", gateway, "POST", REPORT, report, 200),
         bare("forget_gateway", gateway, "DELETE", GATEWAY, 204),
     ]
 }

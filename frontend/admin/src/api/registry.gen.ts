@@ -345,6 +345,10 @@ export interface components {
         };
         /** @description What a gateway tells each second. Fields of a newer gateway are passed over. */
         GatewayReport: {
+            /** @description Requests asked for in the last second, by whose limit they count against. */
+            demand?: {
+                [key: string]: number;
+            };
             /** @description Requests in flight, by `service/instance`; zeros may be left out. */
             in_flight?: {
                 [key: string]: number;
@@ -354,6 +358,15 @@ export interface components {
              * @example 1-42
              */
             seen?: string | null;
+        };
+        /** @description How limits are shared with the other gateways for the next second. */
+        GatewayShares: {
+            /** @description How many gateways there are, this one included. */
+            gateways: number;
+            /** @description Which part of a limit is this gateway's, above 0 and below 1. What is not named is whole. */
+            shares: {
+                [key: string]: number;
+            };
         };
         /** @description A health check of one instance, made by the registry at the instance's own address and port. */
         HealthCheck: {
@@ -931,11 +944,13 @@ export interface operations {
         };
         responses: {
             /** @description Taken. */
-            204: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["GatewayShares"];
+                };
             };
             /** @description What was wrong and what to do (RFC 9457). */
             default: {

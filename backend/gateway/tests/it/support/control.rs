@@ -176,9 +176,11 @@ async fn trust_stream(State(state): State<Arc<Inner>>) -> Response {
 
 fn stream(state: &Arc<Inner>, stream: Stream, first: &impl serde::Serialize) -> Response {
     let frames = state.frames.subscribe();
-    let first = frame(state.number.load(Ordering::SeqCst), first);
+    // Silent from its first word on: a snapshot would be a sign of life.
+    let is_beating = state.is_beating.load(Ordering::SeqCst);
+    let first = is_beating.then(|| frame(state.number.load(Ordering::SeqCst), first));
     let beats = tokio::time::interval(Duration::from_millis(100));
-    let start = (Some(first), frames, beats, Arc::clone(state));
+    let start = (first, frames, beats, Arc::clone(state));
     let pieces = futures_util::stream::unfold(
         start,
         move |(first, mut frames, mut beats, state)| async move {
