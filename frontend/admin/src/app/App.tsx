@@ -27,26 +27,31 @@ export function App() {
   );
 }
 
-/** Colours and language for Ant Design's components. */
+/**
+ * Colours and language for Ant Design's components. Nothing is drawn before the language is there: Ant Design
+ * puts everything into another element when it comes, and what somebody had typed by then would be gone.
+ */
 export function Look({ children }: { children: ReactNode }) {
   const scheme = useScheme();
   const { i18n } = useTranslation();
   const [locale, setLocale] = useState<AntLocale>();
   useEffect(() => {
     let isCurrent = true;
-    antLocales[i18n.language as Language]().then((loaded) => {
-      if (isCurrent) setLocale(loaded.default);
-    });
+    // Where it cannot be loaded, its words are English.
+    const without = { locale: i18n.language };
+    const loading = antLocales[i18n.language as Language]().then((loaded) => loaded.default);
+    void loading
+      .catch(() => without)
+      .then((loaded) => {
+        if (isCurrent) setLocale(loaded);
+      });
     return () => {
       isCurrent = false;
     };
   }, [i18n.language]);
+  if (locale === undefined) return null;
   return (
-    <ConfigProvider
-      theme={antTheme(scheme)}
-      button={{ autoInsertSpace: false }}
-      {...(locale ? { locale } : {})}
-    >
+    <ConfigProvider theme={antTheme(scheme)} button={{ autoInsertSpace: false }} locale={locale}>
       <AntApp component={false}>{children}</AntApp>
     </ConfigProvider>
   );
