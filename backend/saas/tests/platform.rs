@@ -62,7 +62,7 @@ async fn a_service_is_reached_until_the_person_signs_out(home: Home) {
         told.body,
         json!({"tenant": amy.body["tenant"]["id"], "token": null})
     );
-    platform.get(&url, "").await.problem(401, "no_token");
+    platform.get(&url, "").await.problem(401, "token_required");
 
     // At core itself: what is tested is that the gateway learns of it.
     let logout = format!("{}/v1/auth/logout", platform.core);
@@ -73,7 +73,7 @@ async fn a_service_is_reached_until_the_person_signs_out(home: Home) {
     loop {
         let answer = platform.get(&url, token).await;
         if answer.status != 200 {
-            answer.problem(401, "session_revoked");
+            answer.problem(401, "session_ended");
             break;
         }
     }

@@ -360,7 +360,7 @@ mod tests {
 
     #[test]
     fn statuses_bring_the_headers_they_need() {
-        let unauthorized = Problem::unauthorized("no_token", "sign in").to_http(None, None);
+        let unauthorized = Problem::unauthorized("token_required", "sign in").to_http(None, None);
         assert_eq!(unauthorized.headers()[WWW_AUTHENTICATE], "Bearer");
         let away = Problem::unavailable("database_away", 2, "try again").to_http(None, None);
         assert_eq!(away.headers()[RETRY_AFTER], "2");

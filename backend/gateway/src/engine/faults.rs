@@ -54,7 +54,7 @@ pub fn upload_refusal(fault: UploadFault) -> Refusal {
             "the request's body broke off or was malformed; send it again",
         ),
         UploadFault::Revoked => Refusal::invalid_token(
-            "session_revoked",
+            "session_ended",
             "this session was ended while the request was under way; sign in again",
         )
         .closing(),

@@ -254,7 +254,7 @@ impl Forwarding<'_> {
     fn ended(&self, ended: Ended) -> Refusal {
         match ended {
             Ended::Revoked => Refusal::invalid_token(
-                "session_revoked",
+                "session_ended",
                 "this session was ended while the request was under way; sign in again",
             ),
             Ended::TimedOut | Ended::Stopping => {

@@ -52,7 +52,7 @@ pub(super) fn authenticate<V: RequestView>(
         // A suspended tenant is the next phase's concern.
         Standing::Good | Standing::TenantSuspended => Ok(Some(principal)),
         Standing::SessionRevoked => Err(Refusal::invalid_token(
-            "session_revoked",
+            "session_ended",
             "this session was ended; sign in again",
         )),
         Standing::Stale => Err(Refusal::invalid_token(
@@ -136,6 +136,6 @@ fn refused(error: &TokenError) -> Refusal {
             "token_expired",
             "the access token has expired; refresh it at /api/core/v1/auth/refresh",
         ),
-        other => Refusal::invalid_token("invalid_token", other.to_string()),
+        other => Refusal::invalid_token("token_invalid", other.to_string()),
     }
 }

@@ -71,7 +71,7 @@ impl Refusal {
     pub fn no_token() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
-            "no_token",
+            "token_required",
             "sign in at /api/core/v1/auth/login and send the access token as `Authorization: Bearer …`",
         )
     }

@@ -32,7 +32,7 @@ async fn a_session_that_ends_ends_everywhere() {
         }));
     eventually("the revocation", || async { ask().await.status == 401 }).await;
     let reply = ask().await;
-    assert_eq!(reply.code(), "session_revoked");
+    assert_eq!(reply.code(), "session_ended");
     assert!(reply.header("www-authenticate").starts_with("Bearer"));
 }
 
@@ -139,7 +139,7 @@ async fn a_key_that_is_taken_back_takes_its_tokens_with_it() {
         .control
         .tell_trust(&TrustEvent::Keys(KeySet::default()));
     eventually("the key's end", || async {
-        ask().await.code() == "invalid_token"
+        ask().await.code() == "token_invalid"
     })
     .await;
 }

@@ -27,14 +27,14 @@ fn a_bearer_token_is_the_only_credential() {
         let request = FakeRequest::get(path).with(name, &value);
         assert_eq!(
             bench.send(&request),
-            Outcome::Refused(401, "no_token"),
+            Outcome::Refused(401, "token_required"),
             "{name}"
         );
     }
     let long = "a".repeat(9000);
     for junk in ["x", "a.b.c", "é.é.é", &long] {
         let outcome = bench.send(&FakeRequest::get(path).bearer(junk));
-        assert_eq!(outcome, Outcome::Refused(401, "invalid_token"), "{junk:.9}");
+        assert_eq!(outcome, Outcome::Refused(401, "token_invalid"), "{junk:.9}");
     }
 }
 
@@ -88,7 +88,7 @@ fn revocation_and_changed_rights_are_felt_by_verified_tokens() {
         session: claims.sid,
         until,
     }));
-    let revoked = Outcome::Refused(401, "session_revoked");
+    let revoked = Outcome::Refused(401, "session_ended");
     assert_eq!(get(&bench, "/api/orders/x", &fresh), revoked);
     let public = FakeRequest::get("/api/orders/open").bearer(&bench.token(&fresh));
     let (outcome, trail) = bench.pass(&public);
@@ -105,7 +105,7 @@ fn a_removed_key_flushes_what_it_signed() {
         Outcome::to("orders", "/x")
     );
     bench.trust(TrustEvent::Keys(KeySet::default()));
-    let refused = Outcome::Refused(401, "invalid_token");
+    let refused = Outcome::Refused(401, "token_invalid");
     assert_eq!(get(&bench, "/api/orders/x", &claims), refused);
 }
 
@@ -212,7 +212,7 @@ fn a_required_permission_is_required_even_of_public_routes() {
     );
     assert_eq!(bench.signed_in("/odd"), Outcome::to("orders", "/odd"));
     let outcome = bench.send(&FakeRequest::get("/odd"));
-    assert_eq!(outcome, Outcome::Refused(401, "no_token"));
+    assert_eq!(outcome, Outcome::Refused(401, "token_required"));
 }
 
 #[test]

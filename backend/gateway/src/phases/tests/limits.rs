@@ -90,7 +90,7 @@ fn a_flood_of_invalid_tokens_is_turned_away_before_it_is_verified() {
     let mut refused = 0;
     for number in 0..100 {
         match send(&bench, &format!("a.b.{number}"), flooder) {
-            Outcome::Refused(401, "invalid_token") => {}
+            Outcome::Refused(401, "token_invalid") => {}
             Outcome::Refused(429, "too_many_invalid_tokens") => refused += 1,
             other => panic!("{other:?}"),
         }

@@ -164,6 +164,6 @@ fn refusals_can_be_read_by_the_page_too() {
     let bench = Bench::new(Vec::new());
     let request = FakeRequest::get("/api/orders/x").with("origin", "https://app.test");
     let (outcome, trail) = bench.pass(&request);
-    assert_eq!(outcome, Outcome::Refused(401, "no_token"));
+    assert_eq!(outcome, Outcome::Refused(401, "token_required"));
     assert_eq!(trail.cors.grant().unwrap().origin, "https://app.test");
 }
