@@ -60,8 +60,8 @@ def load(target, seconds):
         seconds=duration(took),
         user=after[0] - before[0],
         system=after[1] - before[1],
-        median=duration(re.search(r"50%\s+(\S+)", said)[1]),
-        p99=duration(re.search(r"99%\s+(\S+)", said)[1]),
+        median=duration(re.search(r"^ +50%\s+(\S+)", said, re.M)[1]),
+        p99=duration(re.search(r"^ +99%\s+(\S+)", said, re.M)[1]),
     )
 
 

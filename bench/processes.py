@@ -123,17 +123,28 @@ class Platform(Process):
             "ACCESS_TOKEN_EXPIRE_MINUTES": "240",
             "RATE_LIMIT_PER_TENANT": "0",
             "RATE_LIMIT_PER_ADDRESS": "0",
+            "LOG_LEVEL": os.environ.get("BENCH_LOG", "info"),
         }
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         super().__init__("saas up", [binary, "up"], f"{data}.log", kept | settings)
 
     def wait_ready(self, ports=None, seconds=60):
         seconds = super().wait_ready(ports or self.ports, seconds)
-        # Looked at after the clock has stopped: the file is for programs that pick no ports.
-        run = json.loads((self.data / "run.json").read_text())
-        if run["pid"] != self.pid:
-            raise Broken(f"run.json names process {run['pid']}, and this is {self.pid}")
+        # Looked at after the clock has stopped: the file is for programs that pick no ports, and is
+        # written when the platform has seen its own readiness.
+        deadline = time.monotonic() + 5
+        while self._told() != self.pid:
+            if time.monotonic() > deadline:
+                raise Broken(f"run.json names process {self._told()}, and this is {self.pid}")
+            time.sleep(0.005)
         return seconds
+
+    def _told(self):
+        """The process that run.json names, if there is one."""
+        try:
+            return json.loads((self.data / "run.json").read_text())["pid"]
+        except FileNotFoundError:
+            return None
 
 
 class Nginx(Process):

@@ -10,7 +10,9 @@ need_c_compiler
 step 1 "$steps" "The console (frontend/admin)"
 scripts/console.sh
 
-step 2 "$steps" "The binary (the first time takes a few minutes)"
+again="(the first time takes a few minutes)"
+[ ! -e target/release/saas ] || again="(what has changed)"
+step 2 "$steps" "The binary $again"
 # An empty RUSTFLAGS keeps test settings out (.cargo/config.toml, made by `make setup`), so that a
 # release is the same with and without them and is not built twice.
 RUSTFLAGS=${RUSTFLAGS-} cargo build --release --locked --package saas-platform --bin saas

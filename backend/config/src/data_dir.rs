@@ -34,6 +34,20 @@ impl Settings {
         Ok(())
     }
 
+    /// The same for a command that talks to a running platform or makes something for it: a fresh
+    /// secret would be nobody's, so it is an error that there is none.
+    pub fn read_development_secret(&mut self) -> Result<(), ConfigError> {
+        if self.secret_key.is_none() && !self.environment.is_production() {
+            let path = self.data_dir.join("secret_key");
+            let found = read_secret(&path).map_err(|source| self.data_dir_error(source))?;
+            self.secret_key = Some(found.ok_or(ConfigError::Missing {
+                name: "SECRET_KEY",
+                remedy: "no platform has been started in DATA_DIR either; set one of them as the platform has it",
+            })?);
+        }
+        Ok(())
+    }
+
     fn data_dir_error(&self, source: io::Error) -> ConfigError {
         ConfigError::DataDir {
             path: self.data_dir.clone(),

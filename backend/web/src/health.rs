@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -28,6 +31,8 @@ use crate::{ApiJson, Problem, RawAnswer, extract::bearer_token};
 
 /// How long a check may take before it counts as failed.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a start may take before it is worth a warning.
+const STARTING: Duration = Duration::from_secs(5);
 
 type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
@@ -83,6 +88,8 @@ pub struct Health {
     access: Access,
     stopping: CancellationToken,
     started: Instant,
+    /// Whether every check has passed once.
+    was_ready: Arc<AtomicBool>,
     checks: Vec<(&'static str, Check)>,
 }
 
@@ -141,6 +148,7 @@ impl Health {
             access,
             stopping,
             started: Instant::now(),
+            was_ready: Arc::default(),
             checks: Vec::new(),
         }
     }
@@ -170,7 +178,29 @@ impl Health {
         }
         let checks = self.checks.iter().map(|(name, check)| run(name, check));
         let reports = join_all(checks).await;
-        (reports.iter().all(|report| report.status == "ok"), reports)
+        let is_ready = reports.iter().all(|report| report.status == "ok");
+        if is_ready {
+            self.was_ready.store(true, Ordering::Relaxed);
+        } else {
+            self.tell(&reports);
+        }
+        (is_ready, reports)
+    }
+
+    /// That a start takes its moment is no news.
+    fn tell(&self, reports: &[CheckReport]) {
+        let is_starting =
+            !self.was_ready.load(Ordering::Relaxed) && self.started.elapsed() < STARTING;
+        for report in reports {
+            let (check, Some(detail)) = (report.name, &report.detail) else {
+                continue;
+            };
+            if is_starting {
+                tracing::debug!(check, "not ready: {detail}");
+            } else {
+                tracing::warn!(check, "not ready: {detail}");
+            }
+        }
     }
 
     /// The routes `/health`, `/health/live`, `/health/ready` and `/metrics`.
@@ -215,9 +245,6 @@ async fn run(name: &'static str, check: &Check) -> CheckReport {
         Ok(outcome) => outcome,
         Err(_) => Err("no answer within 2 seconds".to_owned()),
     };
-    if let Err(detail) = &outcome {
-        tracing::warn!(check = name, "not ready: {detail}");
-    }
     CheckReport {
         name,
         status: if outcome.is_ok() { "ok" } else { "failed" },

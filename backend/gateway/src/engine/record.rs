@@ -42,6 +42,8 @@ pub struct Record {
     uri: Uri,
     /// Known once the answer's head is there.
     status: Option<u16>,
+    /// Whether it asks the gateway about itself: that is no traffic, and told at `debug` only.
+    is_own: bool,
     code: Option<&'static str>,
     sent: u64,
     fault: Option<String>,
@@ -81,6 +83,7 @@ impl Record {
             method: from.method.clone(),
             uri: from.uri.clone(),
             status: None,
+            is_own: false,
             code: None,
             sent: 0,
             fault: None,
@@ -90,6 +93,11 @@ impl Record {
     /// The code of a refusal or failure of the gateway's own.
     pub fn refused(&mut self, code: &'static str) {
         self.code = Some(code);
+    }
+
+    /// It is one of the gateway's own end points that is asked for.
+    pub fn own(&mut self) {
+        self.is_own = true;
     }
 
     /// The answer's head is there.
@@ -105,7 +113,9 @@ impl Record {
         rule.counts(&self.method, shared.metrics.http())
             .record(status, took);
         let Some(service) = &self.trail.service else {
-            shared.no_service.record(status, took);
+            if !self.is_own {
+                shared.no_service.record(status, took);
+            }
             return;
         };
         service.record.traffic.record(status, took);
@@ -176,7 +186,9 @@ impl Record {
                 )
             };
         }
-        if status >= 500 || self.fault.is_some() {
+        if self.is_own {
+            line!(tracing::Level::DEBUG);
+        } else if status >= 500 || self.fault.is_some() {
             line!(tracing::Level::WARN);
         } else {
             line!(tracing::Level::INFO);

@@ -76,7 +76,10 @@ pub async fn answer(
     let outcome = match admission {
         Err(refusal) => Err(refusal),
         // Boxed, because every request's future has room for the largest branch.
-        Ok(Admission::Own) => Ok(Box::pin(own(worker, &parts)).await),
+        Ok(Admission::Own) => {
+            record.own();
+            Ok(Box::pin(own(worker, &parts)).await)
+        }
         Ok(Admission::Console) => console(worker, &parts),
         Ok(Admission::Preflight) => Ok(preflight()),
         Ok(Admission::Forward { path_start }) => {

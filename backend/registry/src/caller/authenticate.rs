@@ -133,7 +133,7 @@ fn refused(error: TokenError) -> Problem {
         }
         _ => Problem::unauthorized(
             "token_invalid",
-            "the token is none that this installation issued; get a new one",
+            "the token is none that this installation issued; get a new one, and give all of the platform's own processes the same SECRET_KEY",
         ),
     };
     problem.source(error)

@@ -1,6 +1,6 @@
 //! `saas config`: what the settings are, and whether a start would accept them.
 
-use std::process::ExitCode;
+use std::{fmt::Write as _, process::ExitCode};
 
 use saas_config::{Role, Settings, Sources};
 use serde_json::json;
@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::{
     Failure,
     cli::{ForRole, Output},
+    commands::print,
 };
 
 /// Checks the settings for a role; every complaint, not just the first.
@@ -46,14 +47,16 @@ pub(crate) fn show(output: &Output) -> Result<ExitCode, Failure> {
                 })
             })
             .collect();
-        println!("{:#}", json!({ "items": items }));
+        print(&format!("{:#}\n", json!({ "items": items })))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let width = shown.iter().map(|one| one.setting.name.len()).max();
-    let width = width.unwrap_or_default();
+    let mut text = String::new();
     for one in &shown {
         let value = one.value.as_deref().unwrap_or("(not set)");
-        println!("{:width$}  {value}  # {}", one.setting.name, one.origin);
+        let (name, meaning) = (one.setting.name, one.setting.meaning);
+        let _ = writeln!(text, "{name} = {value}  ({})\n    {meaning}\n", one.origin);
     }
+    print(text.trim_end())?;
+    print("\n")?;
     Ok(ExitCode::SUCCESS)
 }

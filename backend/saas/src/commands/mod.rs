@@ -8,10 +8,10 @@ pub(crate) mod openapi;
 pub(crate) mod serve;
 pub(crate) mod token;
 
-use std::future::Future;
+use std::{future::Future, io::Write as _};
 
 use saas_config::{Role, Settings};
-use saas_domain::{Clock, Random};
+use saas_domain::Clock;
 use saas_security::{InternalRole, InternalSigner, RootSecret};
 
 use crate::Failure;
@@ -28,8 +28,16 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
 /// in the data directory.
 pub(crate) fn tool_settings() -> Result<Settings, Failure> {
     let mut settings = Settings::load(Role::Tool)?;
-    settings.ensure_development_secret(&Random::os())?;
+    settings.read_development_secret()?;
     Ok(settings)
+}
+
+/// Prints to standard output. Whoever reads may have read enough: a closed pipe is no failure.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// The root secret of the settings.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::{Failure, cli::Described};
+use crate::{Failure, cli::Described, commands::print};
 
 /// Prints the description as JSON, the same bytes for the same program.
 pub(crate) fn run(service: Described) -> Result<ExitCode, Failure> {
@@ -13,6 +13,6 @@ pub(crate) fn run(service: Described) -> Result<ExitCode, Failure> {
     let json = description
         .to_pretty_json()
         .map_err(|error| Failure::failed("the description could not be written").because(error))?;
-    println!("{json}");
+    print(&format!("{json}\n"))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -49,12 +49,16 @@ struct Sockets {
 impl Sockets {
     fn bind(form: Form, settings: &Settings) -> Result<Self, Failure> {
         let at = |port| SocketAddr::new(settings.host, port);
-        let one = |wanted: bool, port| wanted.then(|| saas_web::bind(at(port))).transpose();
+        let one = |wanted: bool, port, setting: &'static str| {
+            let bound = wanted.then(|| saas_web::bind(at(port))).transpose();
+            bound.map_err(|error| Failure::correctable(format!("{error} ({setting})")))
+        };
         Ok(Self {
-            registry: one(form.has_registry(), settings.registry_port)?,
-            core: one(form.has_core(), settings.core_port)?,
+            registry: one(form.has_registry(), settings.registry_port, "REGISTRY_PORT")?,
+            core: one(form.has_core(), settings.core_port, "CORE_PORT")?,
             gateway: if form.has_gateway() {
-                saas_web::bind_shared(at(settings.gateway_port), settings.gateway_threads)?
+                saas_web::bind_shared(at(settings.gateway_port), settings.gateway_threads)
+                    .map_err(|error| Failure::correctable(format!("{error} (GATEWAY_PORT)")))?
             } else {
                 Vec::new()
             },

@@ -1,10 +1,10 @@
 //! One JSON object a line, with the field names of the Elastic Common Schema.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, ops::Range};
 
 use chrono::SecondsFormat;
 use saas_domain::Clock;
-use serde_json::{Map, Value};
+use serde::Serialize;
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
@@ -47,9 +47,14 @@ impl JsonLines {
     }
 }
 
-/// The fields of a span, kept until an event needs them.
+/// Fields of an event or a span, each value as JSON already. A map would cost an allocation for each
+/// name and each value, and a gateway writes a line for each request.
 #[derive(Default)]
-struct Fields(Map<String, Value>);
+struct Fields {
+    /// Each name, and where in `json` its value begins and ends.
+    names: Vec<(&'static str, Range<usize>)>,
+    json: Vec<u8>,
+}
 
 impl<S> Layer<S> for JsonLines
 where
@@ -72,16 +77,19 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut fields = Fields::default();
+        let mut fields = Fields {
+            names: Vec::with_capacity(32),
+            json: Vec::with_capacity(1024),
+        };
         let now = self
             .clock
             .now()
             .to_rfc3339_opts(SecondsFormat::Micros, true);
-        fields.put("@timestamp", now);
+        fields.put("@timestamp", &now);
         fields.put("log.level", level_name(*event.metadata().level()));
         fields.put("message", "");
         fields.put("ecs.version", "8.11.0");
-        fields.put("service.name", self.service.as_str());
+        fields.put("service.name", &self.service);
         fields.put("log.logger", event.metadata().target());
         for span in context
             .event_scope(event)
@@ -89,16 +97,11 @@ where
             .flat_map(Scope::from_root)
         {
             if let Some(of_span) = span.extensions().get::<Fields>() {
-                let of_span = of_span.0.iter();
-                fields
-                    .0
-                    .extend(of_span.map(|(name, value)| (name.clone(), value.clone())));
+                fields.extend(of_span);
             }
         }
         event.record(&mut fields);
-        let mut line = Value::Object(fields.0).to_string();
-        line.push('\n');
-        self.sink.line(line);
+        self.sink.line(fields.to_line());
     }
 }
 
@@ -113,8 +116,41 @@ fn level_name(level: Level) -> &'static str {
 }
 
 impl Fields {
-    fn put(&mut self, name: &str, value: impl Into<Value>) {
-        self.0.insert(name.to_owned(), value.into());
+    fn put<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) {
+        let start = self.json.len();
+        // Text and numbers can always be written, and memory takes them.
+        if serde_json::to_writer(&mut self.json, value).is_ok() {
+            self.names.push((name, start..self.json.len()));
+        } else {
+            self.json.truncate(start);
+        }
+    }
+
+    fn extend(&mut self, others: &Self) {
+        for (name, place) in &others.names {
+            let start = self.json.len();
+            let value = others.json.get(place.clone()).unwrap_or_default();
+            self.json.extend_from_slice(value);
+            self.names.push((name, start..self.json.len()));
+        }
+    }
+
+    /// One object, of which each name is in once, with its last value.
+    fn to_line(&self) -> Vec<u8> {
+        let mut line = Vec::with_capacity(self.json.len() + 32 * self.names.len());
+        for (index, (name, place)) in self.names.iter().enumerate() {
+            let later = self.names.get(index + 1..).unwrap_or_default();
+            if later.iter().any(|(other, _)| other == name) {
+                continue;
+            }
+            line.extend_from_slice(if line.is_empty() { b"{\"" } else { b",\"" });
+            // Field names are identifiers with dots: nothing in them needs an escape.
+            line.extend_from_slice(name.as_bytes());
+            line.extend_from_slice(b"\":");
+            line.extend_from_slice(self.json.get(place.clone()).unwrap_or_default());
+        }
+        line.extend_from_slice(b"}\n");
+        line
     }
 
     fn record_text(&mut self, field: &Field, text: &str) {
@@ -122,8 +158,12 @@ impl Fields {
             self.put(field.name(), "[secret]");
             return;
         }
-        match text.char_indices().nth(LONGEST_VALUE) {
-            Some((end, _)) => self.put(field.name(), format!("{}…", &text[..end])),
+        // Bytes first: they are counted already, and are never fewer than characters.
+        let end = (text.len() > LONGEST_VALUE)
+            .then(|| text.char_indices().nth(LONGEST_VALUE))
+            .flatten();
+        match end {
+            Some((end, _)) => self.put(field.name(), &format!("{}…", &text[..end])),
             None => self.put(field.name(), text),
         }
     }
@@ -131,19 +171,19 @@ impl Fields {
 
 impl Visit for Fields {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field.name(), value);
+        self.put(field.name(), &value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field.name(), value);
+        self.put(field.name(), &value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field.name(), value);
+        self.put(field.name(), &value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field.name(), value);
+        self.put(field.name(), &value);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
@@ -174,6 +214,7 @@ mod tests {
     };
 
     use chrono::DateTime;
+    use serde_json::Value;
     use tracing_subscriber::{Registry, layer::SubscriberExt as _};
 
     use super::*;

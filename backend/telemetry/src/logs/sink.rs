@@ -8,7 +8,12 @@ use std::{
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread,
+    time::Duration,
 };
+
+/// For how long the first line of many waits for the others. Waking the thread and writing cost more
+/// than making a line; under load most lines find the thread awake.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// How many lines may wait. Beyond that lines are dropped, and the next one written says how many.
 const QUEUE: usize = 16 * 1024;
@@ -21,7 +26,7 @@ pub(super) struct Sink {
 }
 
 enum Item {
-    Line(String),
+    Line(Vec<u8>),
     Flush(SyncSender<()>),
 }
 
@@ -39,7 +44,7 @@ impl Sink {
     }
 
     /// Hands over a line, its line break included.
-    pub(super) fn line(&self, line: String) {
+    pub(super) fn line(&self, line: Vec<u8>) {
         if let Err(TrySendError::Full(_)) = self.queue.try_send(Item::Line(line)) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
@@ -55,18 +60,20 @@ impl Sink {
     }
 }
 
-/// Writes until every [`Sink`] is gone. What waits is written at once: one system call for many
-/// lines under load, and none held back otherwise. Output that fails, such as a closed pipe, is
+/// Writes until every [`Sink`] is gone: one system call for all lines of five milliseconds. Output that fails, such as a closed pipe, is
 /// nothing a log could report.
 fn write_all(mut output: impl Write, items: &Receiver<Item>, dropped: &AtomicU64) {
     const MOST_AT_ONCE: usize = 64 * 1024;
     let mut buffer = Vec::with_capacity(MOST_AT_ONCE);
     while let Ok(first) = items.recv() {
+        if matches!(first, Item::Line(_)) {
+            thread::sleep(GATHER);
+        }
         let mut next = Some(first);
         let mut waiting = Vec::new();
         while let Some(item) = next {
             match item {
-                Item::Line(line) => buffer.extend_from_slice(line.as_bytes()),
+                Item::Line(line) => buffer.extend_from_slice(&line),
                 Item::Flush(done) => waiting.push(done),
             }
             next = if buffer.len() < MOST_AT_ONCE {
@@ -120,7 +127,7 @@ mod tests {
         let held = output.0.lock().unwrap();
         let line = "x".repeat(100);
         for _ in 0..2 * QUEUE {
-            sink.line(format!("{line}\n"));
+            sink.line(format!("{line}\n").into_bytes());
         }
         drop(held);
         sink.flush();
@@ -144,13 +151,13 @@ mod tests {
             }
         }
         let broken = Sink::new(Broken);
-        broken.line("lost\n".to_owned());
+        broken.line(b"lost\n".to_vec());
         broken.flush();
 
         let output = Slow::default();
         let sink = Sink::new(output.clone());
         for line in ["a\n", "b\n", "c\n"] {
-            sink.line(line.to_owned());
+            sink.line(line.as_bytes().to_vec());
         }
         sink.flush();
         assert_eq!(*output.0.lock().unwrap(), b"a\nb\nc\n");

@@ -271,7 +271,7 @@ export const en = {
     accessAuthenticated: 'Signed in to a tenant',
     permission: 'Required permission',
     permissionHint: 'Such as order:read. Empty: none.',
-    strict: 'Closed while revocations cannot be heard',
+    strict: 'Refuse requests while it is unknown whether a session was ended',
     forwardToken: 'Pass the caller’s token on',
     enabled: 'Enabled',
     disabled: 'Disabled',

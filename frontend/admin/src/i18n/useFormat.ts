@@ -14,6 +14,7 @@ export function useFormat() {
   return useMemo(() => {
     const plain = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
     const fine = new Intl.NumberFormat(language, { maximumSignificantDigits: 3 });
+    const small = new Intl.NumberFormat(language, { maximumFractionDigits: 2 });
     const percent = new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 2 });
     const dateTime = new Intl.DateTimeFormat(language, {
       dateStyle: 'medium',
@@ -26,7 +27,8 @@ export function useFormat() {
     return {
       count: (value: number) => plain.format(value),
       /** A rate: three digits that mean something. */
-      rate: (value: number) => (value >= 1000 ? plain.format(value) : fine.format(value)),
+      rate: (value: number) =>
+        value >= 1000 ? plain.format(value) : value >= 1 ? fine.format(value) : small.format(value),
       percent: (value: number) => percent.format(value),
       milliseconds: (value: number) =>
         value >= 1000 ? `${fine.format(value / 1000)} s` : `${fine.format(value)} ms`,

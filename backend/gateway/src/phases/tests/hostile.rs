@@ -168,6 +168,10 @@ fn a_public_path_does_not_open_its_neighbours() {
         "/api/orders/Open",
         "/api/orders/",
     ] {
-        assert_eq!(send(path), Outcome::Refused(401, "token_required"), "{path}");
+        assert_eq!(
+            send(path),
+            Outcome::Refused(401, "token_required"),
+            "{path}"
+        );
     }
 }

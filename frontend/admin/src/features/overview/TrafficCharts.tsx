@@ -39,8 +39,8 @@ export function TrafficCharts({ view }: { view: TrafficView | undefined }) {
           : name === '-'
             ? t('overview.unrouted')
             : name;
-    // A service keeps its colour from chart to chart.
-    const order = view.byService.map(({ service }) => service);
+    // A service keeps its colour from chart to chart, whichever is the busiest at the moment.
+    const order = view.byService.map(({ service }) => service).sort();
     const colorOf = (name: string) =>
       name === ALL
         ? colors.all

@@ -15,9 +15,9 @@ export function InstanceShare({ service }: { service: Service }) {
   return (
     <span className="row">
       <span className="share" aria-hidden="true">
-        <span style={{ flex: up, background: 'var(--good)' }} />
-        <span style={{ flex: draining, background: 'var(--warn)' }} />
-        <span style={{ flex: down, background: 'var(--bad)' }} />
+        {up > 0 && <span style={{ flex: up, background: 'var(--good)' }} />}
+        {draining > 0 && <span style={{ flex: draining, background: 'var(--warn)' }} />}
+        {down > 0 && <span style={{ flex: down, background: 'var(--bad)' }} />}
       </span>
       {t('services.count', { up, total: totalOf(service) })}
     </span>
