@@ -123,7 +123,6 @@ class Platform(Process):
             "ACCESS_TOKEN_EXPIRE_MINUTES": "240",
             "RATE_LIMIT_PER_TENANT": "0",
             "RATE_LIMIT_PER_ADDRESS": "0",
-            "LOG_LEVEL": os.environ.get("BENCH_LOG", "info"),
         }
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         super().__init__("saas up", [binary, "up"], f"{data}.log", kept | settings)
