@@ -7,7 +7,7 @@ import secrets
 import subprocess
 
 import pytest
-from running_platform import BINARY, call, environment
+from running_platform import BINARY, Platform, call, environment
 
 
 def databases():
@@ -49,3 +49,29 @@ def test_an_instance_is_drained_by_command(platform):
     assert drain("one").stdout == "drained\n"
     missing = drain("two")
     assert missing.returncode == 1 and "two" in missing.stderr, missing
+
+
+def test_a_token_is_not_made_with_a_secret_that_no_platform_has(tmp_path):
+    command = [BINARY, "token", "create", "--service", "orders"]
+    run = subprocess.run(command, env=environment(tmp_path / "data"), capture_output=True, text=True, timeout=30)
+    assert run.returncode == 2 and "SECRET_KEY" in run.stderr and run.stdout == ""
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("command", [["openapi", "core"], ["config", "show"]])
+def test_a_reader_that_has_read_enough_is_no_failure(tmp_path, command):
+    reading, writing = os.pipe()
+    os.close(reading)
+    run = subprocess.run(
+        [BINARY, *command], env=environment(tmp_path), stdout=writing, stderr=subprocess.PIPE, text=True, timeout=30
+    )
+    os.close(writing)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_a_first_start_warns_of_nothing():
+    with Platform() as fresh:
+        fresh.one_time_password()
+        assert "not ready" not in fresh.text() and " 503" not in fresh.text()
+        warnings = [line for line in fresh.lines if "WARN" in line or '"warn"' in line]
+        assert warnings == []

@@ -34,7 +34,8 @@ def said(run):
 def test_a_taken_port_is_named(tmp_path, name):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        assert port in said(start(tmp_path, **{name: port}))
+        sentence = said(start(tmp_path, **{name: port}))
+        assert port in sentence and name in sentence
     # Nothing was begun: the same directory serves a start with free ports.
     assert not (tmp_path / "data" / "run.json").exists()
 

@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
@@ -26,6 +26,8 @@ use crate::{
     wire::EventId,
 };
 
+/// How long a start may take before a stream that does not come is worth a warning.
+const STARTING: Duration = Duration::from_secs(5);
 /// Streams beat every 250 ms; one that is silent for this long is dead, and another is tried.
 const SILENCE: Duration = Duration::from_secs(2);
 /// How long a stream may take to begin.
@@ -226,7 +228,8 @@ async fn follow<T: Table>(
     let client = HttpClient::new();
     let mut wait = BACKOFF.0;
     let mut turn = usize::try_from(settings.random.below(64)).unwrap_or(0);
-    let mut was_connected = true;
+    let begun = Instant::now();
+    let mut is_told = false;
     loop {
         turn = turn.wrapping_add(1);
         let before = shared.last_beat.load(Ordering::Relaxed);
@@ -238,12 +241,15 @@ async fn follow<T: Table>(
         if had_life {
             wait = BACKOFF.0;
         }
-        // One line when the stream is lost, not one for each attempt to get it back.
-        if was_connected || had_life {
+        // One line when the stream is lost, not one for each attempt to get it back; and none while
+        // those it is to come from are only just starting.
+        let has_lived = shared.last_beat.load(Ordering::Relaxed) != 0;
+        is_told &= !had_life;
+        if !is_told && (has_lived || begun.elapsed() >= STARTING) {
+            is_told = true;
             let error: &dyn std::error::Error = &error;
             tracing::warn!(table = T::NAME, error, "the stream is away; trying again");
         }
-        was_connected = had_life;
         let jitter = settings
             .random
             .below(u32::try_from(wait.as_millis()).unwrap_or(1000));
