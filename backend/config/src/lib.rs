@@ -14,7 +14,9 @@
 //! # Ok::<(), saas_config::ConfigError>(())
 //! ```
 
+mod chinese;
 mod data_dir;
+mod document;
 mod error;
 mod network;
 mod parse;
@@ -25,6 +27,7 @@ mod table;
 mod validate;
 mod values;
 
+pub use document::{Language, settings_document};
 pub use error::ConfigError;
 pub use network::{IpNetwork, NetworkError, Networks};
 pub use secret::Secret;

@@ -197,7 +197,7 @@ pub const SETTINGS: &[SettingInfo] = &[
     secret(
         "REDIS_URL",
         SERVERS,
-        "`redis://:password@host:6379/0`; a cache in the process unless set",
+        "`redis://:password@host:6379/0`: the cache of registry and core, and rate limits that are exact over several gateways; a cache in the process unless set",
     ),
     secret(
         "SECRET_KEY",

@@ -87,6 +87,12 @@ pub enum Config {
     },
     /// List every setting with its value and where it comes from. Secrets are masked.
     Show(Output),
+    /// Print the document of all settings, in Markdown.
+    Document {
+        /// In which language.
+        #[arg(long, value_enum, default_value_t = InLanguage::En)]
+        language: InLanguage,
+    },
 }
 
 /// `saas token …`
@@ -156,6 +162,16 @@ pub enum Described {
     Core,
     /// The registry.
     Registry,
+}
+
+/// A language of documents.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum InLanguage {
+    /// English
+    En,
+    /// Chinese
+    #[value(name = "zh-CN")]
+    ZhCn,
 }
 
 /// The commands that have settings of their own.

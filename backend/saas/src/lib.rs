@@ -25,6 +25,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Migrate(command) => commands::migrate::run(&command),
         Command::Config(Config::Check { role }) => commands::config::check(role),
         Command::Config(Config::Show(output)) => commands::config::show(&output),
+        Command::Config(Config::Document { language }) => commands::config::document(language),
         Command::Token(Token::Create {
             service,
             public,

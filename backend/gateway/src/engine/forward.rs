@@ -9,8 +9,8 @@ use saas_telemetry::Kind;
 use super::{
     answer::{Answer, Upstream},
     connect::{ConnectError, connect},
-    faults::{broken, unexpected_upgrade, upload_refusal},
-    incoming::{clean, confirm_upgrade},
+    faults::{broken, two_lengths, unexpected_upgrade, upload_refusal},
+    incoming::{self, clean, confirm_upgrade},
     outgoing::Outgoing,
     pool::Sender,
     search::Search,
@@ -225,6 +225,10 @@ impl Forwarding<'_> {
             clean(response.headers_mut());
             confirm_upgrade(response.headers_mut(), self.outgoing.parts);
             return Ok(response.map(|_| Answer::whole(bytes::Bytes::new())));
+        }
+        if incoming::has_two_lengths(response.headers()) {
+            self.count("invalid");
+            return Err(two_lengths(self.outgoing.service));
         }
         clean(response.headers_mut());
         let is_stream = response

@@ -1,0 +1,108 @@
+//! What the settings mean, in Chinese.
+
+/// The meaning of the setting of this name.
+pub(crate) fn meaning(name: &str) -> Option<&'static str> {
+    let found = MEANINGS.iter().find(|(known, _)| *known == name);
+    found.map(|(_, meaning)| *meaning)
+}
+
+const MEANINGS: &[(&str, &str)] = &[
+    (
+        "ENVIRONMENT",
+        "`development` 或 `production`；生产环境采用安全的默认值，并拒绝以不安全的设置启动",
+    ),
+    (
+        "LOG_LEVEL",
+        "`error`、`warn`（或 `warning`）、`info`、`debug` 或 `trace`，不分大小写",
+    ),
+    (
+        "LOG_FORMAT",
+        "`json`、`pretty` 或 `auto`：非生产环境的终端中为易读格式，其余情况每行一个 JSON 对象",
+    ),
+    (
+        "DATA_DIR",
+        "SQLite 数据库、最近一次可用副本和 run.json 所在的目录",
+    ),
+    (
+        "HOST",
+        "监听的地址；未设置时开发环境为 127.0.0.1，生产环境为 0.0.0.0",
+    ),
+    ("GATEWAY_PORT", "网关的端口；0 表示任选一个空闲端口"),
+    ("REGISTRY_PORT", "注册中心的端口；0 表示任选一个空闲端口"),
+    ("CORE_PORT", "核心服务的端口；0 表示任选一个空闲端口"),
+    (
+        "DATABASE_URL",
+        "`postgresql://user:password@host:5432/db` 或 `sqlite:///path/file.db`；未设置时使用数据目录中的 SQLite",
+    ),
+    (
+        "DATABASE_MIN_CONNECTIONS",
+        "始终保持打开的 PostgreSQL 连接数",
+    ),
+    ("DATABASE_MAX_CONNECTIONS", "PostgreSQL 连接数的上限"),
+    (
+        "REDIS_URL",
+        "`redis://:password@host:6379/0`：注册中心和核心服务的缓存，以及多个网关之间精确的速率限制；未设置时使用进程内缓存",
+    ),
+    (
+        "SECRET_KEY",
+        "根密钥，至少 32 字节，其他所有密钥都由它派生；开发环境会自动生成并保存在数据目录中",
+    ),
+    ("SECRET_KEY_PREVIOUS", "此前的根密钥，轮换期间仍被接受"),
+    (
+        "PUBLIC_URL",
+        "人和程序访问网关的地址，也是令牌的签发者；未设置时为网关自身的地址",
+    ),
+    ("CONSOLE_URL", "访问控制台的地址；未设置时同 PUBLIC_URL"),
+    ("REGISTRY_URL", "注册中心的地址；多个副本以逗号分隔"),
+    (
+        "ADVERTISE_ADDRESS",
+        "本进程登记时使用的地址，例如 Pod 的地址；未设置时为监听的地址",
+    ),
+    (
+        "METRICS_TOKEN",
+        "访问 /metrics、/health 的细节以及读取注册中心所需的令牌；生产环境必填",
+    ),
+    (
+        "CORS_ORIGINS",
+        "允许其网页调用 API 的来源，以逗号分隔；`*` 表示全部，仅限开发环境",
+    ),
+    (
+        "TRUSTED_PROXIES",
+        "其 X-Forwarded-For 可信的地址或网段，以逗号分隔",
+    ),
+    (
+        "UPSTREAM_NETWORKS",
+        "实例可以位于的地址或网段，以逗号分隔；链路本地地址一律不允许",
+    ),
+    (
+        "RATE_LIMIT_PER_TENANT",
+        "每个租户每秒的请求数，突发可达两倍；0 表示不限制",
+    ),
+    (
+        "RATE_LIMIT_PER_ADDRESS",
+        "每个客户端地址每秒的请求数，突发可达两倍；0 表示不限制",
+    ),
+    (
+        "MAX_UPLOAD_MIB",
+        "可通过网关的最大请求体，单位 MiB；0 表示不限制",
+    ),
+    (
+        "GATEWAY_THREADS",
+        "网关的工作线程数；未设置时每个 CPU 核一个",
+    ),
+    ("ACCESS_TOKEN_EXPIRE_MINUTES", "访问令牌的有效期（分钟）"),
+    ("REFRESH_TOKEN_EXPIRE_DAYS", "会话在不使用时保持有效的天数"),
+    (
+        "SIGNUP",
+        "`open` 或 `closed`：陌生人能否自行注册；未设置时开发环境开放，生产环境关闭",
+    ),
+    ("ADMIN_EMAIL", "首位管理员的电子邮箱"),
+    (
+        "ADMIN_PASSWORD",
+        "首位管理员的密码；未设置时自动生成，只显示一次，且必须修改",
+    ),
+    (
+        "SHUTDOWN_GRACE_SECONDS",
+        "收到停止信号后，进行中的请求最多还可持续的秒数",
+    ),
+];
