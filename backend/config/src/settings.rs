@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::{
-    ConfigError, CorsOrigins, Environment, LogFormat, LogLevel, Networks, Role, Secret, Shown,
-    Signup, Sources, sources::Resolved,
+    ConfigError, CorsOrigins, Environment, LogFormat, LogLevel, Networks, Role, SETTINGS, Secret,
+    SettingInfo, Shown, Signup, Sources, sources::Resolved,
 };
 
 /// Which database the platform stands on.
@@ -219,6 +219,14 @@ impl Settings {
         } else {
             DatabaseKind::Postgres
         }
+    }
+
+    /// The settings that have another value in `newer`.
+    pub fn differences(&self, newer: &Self) -> Vec<&'static SettingInfo> {
+        let differs = |setting: &&SettingInfo| {
+            self.resolved.text(setting.name) != newer.resolved.text(setting.name)
+        };
+        SETTINGS.iter().filter(differs).collect()
     }
 
     /// Every setting with its value and where it came from. Secrets are not shown.

@@ -117,6 +117,18 @@ const fn setting(
     }
 }
 
+const fn reloadable(
+    name: &'static str,
+    default: Option<&'static str>,
+    roles: &'static [Role],
+    meaning: &'static str,
+) -> SettingInfo {
+    SettingInfo {
+        reloadable: true,
+        ..setting(name, default, roles, meaning)
+    }
+}
+
 const fn secret(name: &'static str, roles: &'static [Role], meaning: &'static str) -> SettingInfo {
     SettingInfo {
         secret: true,
@@ -132,15 +144,12 @@ pub const SETTINGS: &[SettingInfo] = &[
         ALL,
         "`development` or `production`; production means safe defaults and a refusal to start on unsafe settings",
     ),
-    SettingInfo {
-        reloadable: true,
-        ..setting(
-            "LOG_LEVEL",
-            Some("info"),
-            ALL,
-            "`error`, `warn` (or `warning`), `info`, `debug` or `trace`, in any case",
-        )
-    },
+    reloadable(
+        "LOG_LEVEL",
+        Some("info"),
+        ALL,
+        "`error`, `warn` (or `warning`), `info`, `debug` or `trace`, in any case",
+    ),
     setting(
         "LOG_FORMAT",
         Some("auto"),
@@ -197,7 +206,7 @@ pub const SETTINGS: &[SettingInfo] = &[
     secret(
         "REDIS_URL",
         SERVERS,
-        "`redis://:password@host:6379/0`: the cache of registry and core, and rate limits that are exact over several gateways; a cache in the process unless set",
+        "`redis://:password@host:6379/0`: the cache of core, and rate limits that are exact over several gateways; a cache in the process unless set",
     ),
     secret(
         "SECRET_KEY",
@@ -238,7 +247,7 @@ pub const SETTINGS: &[SettingInfo] = &[
         SERVERS,
         "the bearer token that opens /metrics, details of /health and the registry's reads; required in production",
     ),
-    setting(
+    reloadable(
         "CORS_ORIGINS",
         Some(""),
         GATEWAY,
@@ -256,19 +265,19 @@ pub const SETTINGS: &[SettingInfo] = &[
         UPSTREAM,
         "addresses or ranges in which instances may lie, separated by commas; link-local ones never may",
     ),
-    setting(
+    reloadable(
         "RATE_LIMIT_PER_TENANT",
         Some("500"),
         GATEWAY,
         "requests a second for each tenant, with a burst of twice that; 0 for no limit",
     ),
-    setting(
+    reloadable(
         "RATE_LIMIT_PER_ADDRESS",
         Some("200"),
         GATEWAY,
         "requests a second for each client address, with a burst of twice that; 0 for no limit",
     ),
-    setting(
+    reloadable(
         "MAX_UPLOAD_MIB",
         Some("100"),
         GATEWAY,

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     console::ConsoleFiles,
     limiter::Limiter,
-    settings::Policy,
+    settings::{Policy, Times},
     table::{FixedRules, GatewayTable},
     traffic::ServiceTraffic,
 };
@@ -34,8 +34,10 @@ const MOST_WAITING: u32 = 1_000;
 
 /// Tables, limits and tools. Requests read it; only the control plane replaces the tables.
 pub struct Shared {
-    /// What was set.
-    pub policy: Policy,
+    /// What was set, and may be set anew while the gateway runs.
+    pub policy: ArcSwap<Policy>,
+    /// How long things may take.
+    pub times: Times,
     /// Services and routes.
     pub table: ArcSwap<GatewayTable>,
     /// Rises with every new table.

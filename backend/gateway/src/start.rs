@@ -27,7 +27,7 @@ use crate::{
     control::{Calls, Control},
     engine::{self, Thread},
     limiter::Limiter,
-    settings::Policy,
+    settings::{Policy, Times},
     shared::Shared,
     table::{FixedRules, GatewayTable},
     traffic::ServiceTraffic,
@@ -81,6 +81,7 @@ pub struct GatewayHandle {
     control: JoinHandle<()>,
     routing: Follower<RoutingTable>,
     shared: Arc<Shared>,
+    console_url: String,
 }
 
 impl GatewayHandle {
@@ -92,6 +93,15 @@ impl GatewayHandle {
     /// Whether it knows routes and keys, from their streams or from the last good copy.
     pub fn is_ready(&self) -> bool {
         self.routing.is_ready() && self.shared.trust.is_ready()
+    }
+
+    /// From here on these settings count: origins, limits, the largest upload. What cannot change
+    /// while the gateway runs stays as it was.
+    pub fn reload(&self, settings: &Settings) {
+        let policy = &self.shared.policy;
+        policy.store(Arc::new(
+            policy.load().reloaded(settings, &self.console_url),
+        ));
     }
 
     /// Stops it: readiness goes off, connections that wait to be accepted are served, requests under
@@ -156,6 +166,7 @@ pub fn start(deps: GatewayDeps) -> Result<GatewayHandle, StartError> {
         control,
         routing,
         shared: Arc::clone(&shared),
+        console_url: deps.console_url,
     };
     for (number, listener) in deps.listeners.into_iter().enumerate() {
         let thread = engine::spawn(Arc::clone(&shared), listener, number);
@@ -176,7 +187,8 @@ fn shared(
     let policy = Policy::new(&deps.settings, &deps.console_url, serves_console, &metrics);
     let table = GatewayTable::empty(Arc::clone(&fixed));
     Ok(Shared {
-        policy,
+        policy: ArcSwap::from_pointee(policy),
+        times: Times::new(deps.settings.shutdown_grace),
         table: ArcSwap::from_pointee(table),
         table_versions: watch::Sender::new(0),
         fixed,

@@ -107,6 +107,13 @@ impl Platform {
         self.core.as_ref()?.first_run.as_ref()
     }
 
+    /// From here on these settings count, as far as they may change while the platform runs.
+    pub fn reload(&self, settings: &Settings) {
+        if let Some(part) = &self.gateway {
+            part.handle.reload(settings);
+        }
+    }
+
     /// Fires when a part cannot go on and the process has to be started afresh.
     pub fn broken(&self) -> CancellationToken {
         let core = self.core.as_ref().map(|core| core.stopping.clone());

@@ -99,9 +99,10 @@ fn pass_phases(
 ) -> Result<Admission, Refusal> {
     let shared = &worker.shared;
     let table = shared.table.load();
+    let policy = shared.policy.load();
     worker.with_trust(|trust, trust_version| {
         let desk = Desk {
-            policy: &shared.policy,
+            policy: &policy,
             table: &table,
             trust,
             trust_version,
@@ -206,7 +207,7 @@ async fn forward(
     else {
         return Err(Refusal::not_found("no route leads there"));
     };
-    if let Some(largest) = worker.shared.policy.largest_upload
+    if let Some(largest) = worker.shared.policy.load().largest_upload
         && body.size_hint().lower() > largest
     {
         return Err(too_large());

@@ -95,7 +95,7 @@ fn runtime(listener: net::TcpListener) -> io::Result<(LocalRuntime, TcpListener)
 
 async fn run(shared: Arc<Shared>, listener: TcpListener) -> usize {
     let stopping = shared.stopping.clone();
-    let times = shared.policy.times;
+    let times = shared.times;
     let worker = Worker::new(shared);
     tokio::task::spawn_local(tick(Rc::clone(&worker)));
     tokio::task::spawn_local(follow_trust(Rc::clone(&worker)));

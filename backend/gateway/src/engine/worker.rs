@@ -257,7 +257,7 @@ impl Worker {
     pub fn tick(&self) {
         self.watch.advance();
         let now = self.watch.now();
-        let times = &self.shared.policy.times;
+        let times = &self.shared.times;
         let patience = Patience {
             idle: times.idle_connection,
             head: times.request_head,

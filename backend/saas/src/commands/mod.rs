@@ -5,6 +5,7 @@ pub(crate) mod drain;
 pub(crate) mod healthcheck;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
+mod reload;
 pub(crate) mod serve;
 pub(crate) mod token;
 
