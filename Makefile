@@ -31,7 +31,7 @@ fmt: ## format Rust and TypeScript
 openapi: ## write docs/openapi/*.json and the console's API client afresh
 	@scripts/openapi.sh
 
-settings: ## write docs/SETTINGS.md and its translation afresh from the code
+settings: ## write docs/SETTINGS.md, its translation and .env.prod.example afresh
 	@scripts/settings.sh
 
 bench: ## measure the release build beside nginx and write docs/BENCHMARKS.md

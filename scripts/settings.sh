@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes the documents of all settings from the table in the code.
+# Writes the documents of all settings, and the example of an .env file, from the code.
 . "$(dirname "$0")/speak.sh"
 
 need_rust
@@ -11,3 +11,6 @@ for language in en zh-CN; do
     mv "$document.new" "$document"
     echo "$document"
 done
+cargo run --quiet --package saas-platform --bin saas -- config generate --example >.env.prod.example.new
+mv .env.prod.example.new .env.prod.example
+echo .env.prod.example

@@ -4,10 +4,12 @@
     reason = "these comments are the help's text, in which backticks would be shown"
 )]
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use saas_domain::{InstanceId, ServiceName};
+use saas_domain::{EmailAddress, InstanceId, ServiceName};
+
+use crate::host_name::HostName;
 
 /// A platform for launching a software-as-a-service product: service registry, API gateway, core
 /// service and console in one program.
@@ -87,6 +89,8 @@ pub enum Config {
     },
     /// List every setting with its value and where it comes from. Secrets are masked.
     Show(Output),
+    /// Write a .env file for docker-compose.prod.yml, with fresh secrets, readable by its owner only.
+    Generate(Generate),
     /// Print the document of all settings, in Markdown.
     Document {
         /// In which language.
@@ -162,6 +166,23 @@ pub enum Described {
     Core,
     /// The registry.
     Registry,
+}
+
+/// `saas config generate`
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// The domain: the API is reached at api.DOMAIN, the console at admin.DOMAIN.
+    #[arg(long, required_unless_present = "example")]
+    pub domain: Option<HostName>,
+    /// The first administrator's e-mail address, to which Let's Encrypt writes, too.
+    #[arg(long, required_unless_present = "example")]
+    pub email: Option<EmailAddress>,
+    /// Where to write; what is there is never overwritten. `-` prints.
+    #[arg(long, default_value = ".env")]
+    pub output: PathBuf,
+    /// Print the file without values, as .env.prod.example has it.
+    #[arg(long, conflicts_with_all = ["domain", "email", "output"])]
+    pub example: bool,
 }
 
 /// A language of documents.

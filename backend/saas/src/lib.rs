@@ -6,6 +6,7 @@ mod commands;
 mod console;
 mod data_dir;
 mod failure;
+pub mod host_name;
 pub mod platform;
 
 use std::process::ExitCode;
@@ -25,6 +26,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Migrate(command) => commands::migrate::run(&command),
         Command::Config(Config::Check { role }) => commands::config::check(role),
         Command::Config(Config::Show(output)) => commands::config::show(&output),
+        Command::Config(Config::Generate(generate)) => commands::generate::run(&generate),
         Command::Config(Config::Document { language }) => commands::config::document(language),
         Command::Token(Token::Create {
             service,

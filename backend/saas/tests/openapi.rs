@@ -28,6 +28,12 @@ fn the_checked_in_descriptions_are_the_programs_own() {
 }
 
 #[test]
+fn the_example_of_an_env_file_is_the_one_that_is_generated() {
+    let arguments = ["config", "generate", "--example"];
+    is_current(&arguments, ".env.prod.example", "settings");
+}
+
+#[test]
 fn the_checked_in_documents_of_the_settings_are_the_programs_own() {
     for (language, file) in [
         ("en", "docs/SETTINGS.md"),

@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 pub(crate) mod drain;
+pub(crate) mod generate;
 pub(crate) mod healthcheck;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
