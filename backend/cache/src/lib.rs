@@ -2,8 +2,11 @@
 //!
 //! [`Cache`] is the store, [`ChangeCache`] the way to read through it without ever serving a value
 //! that a change has overtaken. A cache that is away is a miss and never an error to a user: what is
-//! cached can be read again from where it came from.
+//! cached can be read again from where it came from. [`SharedBuckets`] counts what several processes
+//! may take together.
 
+mod away;
+mod buckets;
 mod change;
 mod memory;
 mod remote;
@@ -12,6 +15,7 @@ use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+pub use buckets::{BURST_SECONDS, Order, Receipt, SharedBuckets, Tokens};
 pub use change::{ChangeCache, Changes};
 use memory::Memory;
 use remote::Remote;
@@ -25,6 +29,9 @@ pub enum CacheError {
     /// Redis does not answer, or answers with an error.
     #[error("Redis does not answer")]
     Away(#[source] redis::RedisError),
+    /// Redis did not answer a moment ago, and is not asked again yet.
+    #[error("Redis did not answer a moment ago")]
+    Resting,
 }
 
 /// Where cached values are kept. Cloning shares the store.

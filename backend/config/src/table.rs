@@ -206,7 +206,7 @@ pub const SETTINGS: &[SettingInfo] = &[
     secret(
         "REDIS_URL",
         SERVERS,
-        "`redis://:password@host:6379/0`: the cache of core, and rate limits that are exact over several gateways; a cache in the process unless set",
+        "`redis://:password@host:6379/0`, where cores cache and gateways count limits together; unless set, a cache in the process, and limits by each gateway's share",
     ),
     secret(
         "SECRET_KEY",

@@ -8,6 +8,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use saas_cache::SharedBuckets;
 use saas_config::Settings;
 use saas_domain::{Clock, Random};
 use saas_registry_client::{
@@ -24,9 +25,9 @@ use uuid::Uuid;
 
 use crate::{
     console::ConsoleFiles,
-    control::{Calls, Control},
+    control::{Calls, Control, Leasing},
     engine::{self, Thread},
-    limiter::Limiter,
+    limiter::{Limiter, central::Central},
     settings::{Policy, Times},
     shared::Shared,
     table::{FixedRules, GatewayTable},
@@ -48,6 +49,8 @@ pub struct GatewayDeps {
     pub registry_urls: Vec<String>,
     /// Where people reach the console: the one origin whose pages may send cookies.
     pub console_url: String,
+    /// Where gateways count each limit together; without it, each has a share of it.
+    pub buckets: Option<SharedBuckets>,
     /// The console's files, if the gateway is to serve them.
     pub console: Option<ConsoleFiles>,
     /// Figures.
@@ -143,7 +146,8 @@ pub fn start(deps: GatewayDeps) -> Result<GatewayHandle, StartError> {
     let followers = Followers::new(&deps, &end);
     let routing = followers.follow::<RoutingTable>(registry_streams(&deps.registry_urls));
     let trust = followers.follow::<TrustTable>(core_streams(&routing));
-    let shared = Arc::new(shared(&deps, &routing, trust, &stopping)?);
+    let (limiter, leasing) = limits(&deps);
+    let shared = Arc::new(shared(&deps, limiter, &routing, trust, &stopping)?);
     let calls = Calls::new(
         InternalSigner::new(&deps.root, InternalRole::Gateway),
         deps.clock.clone(),
@@ -157,7 +161,7 @@ pub fn start(deps: GatewayDeps) -> Result<GatewayHandle, StartError> {
         incarnation,
         end.clone(),
     );
-    let control = control.start();
+    let control = control.start(leasing);
     let mut handle = GatewayHandle {
         address,
         threads: Vec::new(),
@@ -175,8 +179,23 @@ pub fn start(deps: GatewayDeps) -> Result<GatewayHandle, StartError> {
     Ok(handle)
 }
 
+/// The limiter, and what is needed to fill its buckets if they are in Redis.
+fn limits(deps: &GatewayDeps) -> (Limiter, Option<Leasing>) {
+    let Some(buckets) = deps.buckets.clone() else {
+        return (Limiter::default(), None);
+    };
+    let (central, questions) = Central::new(buckets.answer_within());
+    let leasing = Leasing {
+        buckets,
+        questions,
+        space: deps.root.mark("limits"),
+    };
+    (Limiter::new(Some(central)), Some(leasing))
+}
+
 fn shared(
     deps: &GatewayDeps,
+    limiter: Limiter,
     routing: &Follower<RoutingTable>,
     trust: Follower<TrustTable>,
     stopping: &CancellationToken,
@@ -194,7 +213,7 @@ fn shared(
         fixed,
         own: health(deps, routing, &trust, stopping).router(),
         trust,
-        limiter: Limiter::default(),
+        limiter,
         metrics,
         no_service: ServiceTraffic::default(),
         signer: AssertionSigner::new(&deps.root)?,
@@ -209,7 +228,8 @@ fn shared(
 }
 
 /// Ready is who knows routes and keys, however old: the streams' being away is no reason to send
-/// requests elsewhere, because elsewhere they are away as well.
+/// requests elsewhere, because elsewhere they are away as well. Redis' being away is none either:
+/// limits are then less exact, and the log says so.
 fn health(
     deps: &GatewayDeps,
     routing: &Follower<RoutingTable>,

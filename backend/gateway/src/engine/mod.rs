@@ -1,6 +1,7 @@
 //! The engine: a thread per core, each with its own listener, runtime and connections; the HTTP
 //! library on both sides.
 
+mod admission;
 mod answer;
 mod client_io;
 mod connect;

@@ -18,6 +18,7 @@ use saas_web::{
 use tower::ServiceExt as _;
 
 use super::{
+    admission,
     answer::Answer,
     client_io::ConnectionState,
     faults::too_large,
@@ -28,7 +29,7 @@ use super::{
     view::View,
     worker::Worker,
 };
-use crate::phases::{Admission, Desk, Refusal, admit};
+use crate::phases::{Admission, Refusal};
 
 /// A client's connection, as its requests see it.
 pub struct Connection {
@@ -66,12 +67,10 @@ pub async fn answer(
         peer: connection.peer,
         framing_fault,
     };
-    let mut admission = pass_phases(worker, &view, &mut record);
-    // Boxed, because it is rare and every request's future would carry its room.
-    if admission.as_ref().is_err_and(Refusal::is_for_stale_trust)
-        && Box::pin(worker.until_trust_is_fresh()).await
-    {
-        admission = pass_phases(worker, &view, &mut record);
+    let mut admission = admission::pass(worker, &view, &mut record, started);
+    if admission::has_to_wait(&admission) {
+        // Boxed, because it is rare and every request's future would carry its room.
+        admission = Box::pin(admission::wait(worker, &view, &mut record, admission)).await;
     }
     let outcome = match admission {
         Err(refusal) => Err(refusal),
@@ -82,6 +81,8 @@ pub async fn answer(
         }
         Ok(Admission::Console) => console(worker, &parts),
         Ok(Admission::Preflight) => Ok(preflight()),
+        // It waited, and no question was left.
+        Ok(Admission::Ask(_)) => Err(Refusal::not_found("no route leads there")),
         Ok(Admission::Forward { path_start }) => {
             forward(&connection, &parts, body, path_start, upgrade, &mut record).await
         }
@@ -90,31 +91,6 @@ pub async fn answer(
     finish(&mut response, worker, &record);
     record.answered(response.status().as_u16());
     Ok(response.map(|answer| answer.recorded_by(record)))
-}
-
-fn pass_phases(
-    worker: &Worker,
-    view: &View<'_>,
-    record: &mut Record,
-) -> Result<Admission, Refusal> {
-    let shared = &worker.shared;
-    let table = shared.table.load();
-    let policy = shared.policy.load();
-    worker.with_trust(|trust, trust_version| {
-        let desk = Desk {
-            policy: &policy,
-            table: &table,
-            trust,
-            trust_version,
-            trust_is_fresh: &|| shared.trust_is_fresh(),
-            tokens: &worker.tokens,
-            limiter: &shared.limiter,
-            addresses: &worker.addresses,
-            now: shared.clock.now(),
-            ticks: shared.limiter.now(record.started()),
-        };
-        admit(view, &desk, &mut record.trail)
-    })
 }
 
 /// The identifier that came with the request, if it is a sound one, or a new one.

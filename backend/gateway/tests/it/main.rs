@@ -12,6 +12,7 @@ mod bodies;
 mod control;
 mod headers;
 mod limits;
+mod limits_in_redis;
 mod raw;
 mod support;
 mod trust;

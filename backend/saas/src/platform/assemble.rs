@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::Router;
-use saas_cache::Cache;
+use saas_cache::{Cache, SharedBuckets};
 use saas_config::Settings;
 use saas_core::CoreDeps;
 use saas_domain::{Clock, Random, ServiceName};
@@ -243,6 +243,7 @@ fn start_gateway(
         listeners,
         registry_urls: site.registry_urls.clone(),
         console_url: site.settings.console_url(address),
+        buckets: open_buckets(&site.settings)?,
         console,
         metrics: Metrics::new("gateway"),
         clock: site.clock.clone(),
@@ -258,9 +259,20 @@ fn start_gateway(
 fn open_cache(settings: &Settings) -> Result<Cache, Failure> {
     match &settings.redis_url {
         None => Ok(Cache::memory()),
-        Some(url) => Cache::redis(url.expose())
-            .map_err(|error| Failure::correctable("REDIS_URL cannot be used").because(error)),
+        Some(url) => Cache::redis(url.expose()).map_err(bad_redis_url),
     }
+}
+
+fn open_buckets(settings: &Settings) -> Result<Option<SharedBuckets>, Failure> {
+    let Some(url) = &settings.redis_url else {
+        return Ok(None);
+    };
+    let buckets = SharedBuckets::new(url.expose(), SharedBuckets::ANSWER_WITHIN);
+    buckets.map(Some).map_err(bad_redis_url)
+}
+
+fn bad_redis_url(error: saas_cache::CacheError) -> Failure {
+    Failure::correctable("REDIS_URL cannot be used").because(error)
 }
 
 fn serve_on(

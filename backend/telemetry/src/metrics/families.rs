@@ -251,6 +251,8 @@ pub struct GatewayMetrics {
     pub token_cache_misses: Counter,
     /// The registry's change number in use.
     pub table_version: Gauge,
+    /// 1 while each limit is counted in Redis for all gateways together.
+    pub limits_exact: Gauge,
     /// The trust change number in use.
     pub trust_version: Gauge,
     /// Seconds since the trust stream last beat.
@@ -315,6 +317,11 @@ impl GatewayMetrics {
                 "Tokens found verified already",
             ),
             token_cache_misses: counter(registry, "gateway_token_cache_misses", "Tokens verified"),
+            limits_exact: gauge(
+                registry,
+                "gateway_limits_exact",
+                "1 while limits are counted in Redis for all gateways",
+            ),
             table_version: gauge(
                 registry,
                 "gateway_table_version",

@@ -7,6 +7,7 @@ use std::{
 };
 
 use http::Method;
+use saas_cache::SharedBuckets;
 use saas_config::Settings;
 use saas_domain::{ACCESS_AUDIENCE, AccessClaims, Clock, Random, SessionId, TenantId, UserId};
 use saas_gateway::{GatewayDeps, GatewayHandle};
@@ -65,6 +66,15 @@ impl Gateway {
 
     /// The same, with changed settings.
     pub async fn with(services: Vec<Service>, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::counting(services, None, change).await
+    }
+
+    /// The same, which counts limits together with others.
+    pub async fn counting(
+        services: Vec<Service>,
+        buckets: Option<SharedBuckets>,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let random = Random::os();
         let name = format!(
             "saas-gateway-test-{:032x}",
@@ -83,7 +93,11 @@ impl Gateway {
         let control = StandIn::start(trust, services).await;
         let mut settings = settings(&dir);
         change(&mut settings);
-        let handle = launch(settings, vec![format!("http://{}", control.address)]);
+        let handle = launch(
+            settings,
+            vec![format!("http://{}", control.address)],
+            buckets,
+        );
         let gateway = Self {
             address: handle.address(),
             control,
@@ -148,7 +162,7 @@ impl Gateway {
         self.control.kill();
         let mut settings = settings(&self.dir);
         settings.public_url = public_url.map(str::to_owned);
-        let handle = launch(settings, vec!["http://127.0.0.1:1".into()]);
+        let handle = launch(settings, vec!["http://127.0.0.1:1".into()], None);
         self.address = handle.address();
         self.handle = Some(handle);
     }
@@ -171,7 +185,11 @@ fn settings(dir: &Path) -> Settings {
     settings
 }
 
-fn launch(settings: Settings, registry_urls: Vec<String>) -> GatewayHandle {
+fn launch(
+    settings: Settings,
+    registry_urls: Vec<String>,
+    buckets: Option<SharedBuckets>,
+) -> GatewayHandle {
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     saas_gateway::start(GatewayDeps {
         listeners: bind_shared(loopback, settings.gateway_threads).unwrap(),
@@ -179,6 +197,7 @@ fn launch(settings: Settings, registry_urls: Vec<String>) -> GatewayHandle {
         root: RootSecret::new(&[7; 32], None),
         registry_urls,
         console_url: "http://console.test".into(),
+        buckets,
         console: None,
         metrics: Metrics::new("gateway"),
         clock: Clock::system(),
