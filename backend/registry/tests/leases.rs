@@ -222,8 +222,10 @@ async fn draining_what_is_not_there_is_404() {
     let home = Home::sqlite().await;
     let registry = Registry::start(&home, noon()).await;
     let path = "/v1/services/orders/instances/a/drain";
-    let answer = registry
-        .call("POST", path, &registry.operator(), &Value::Null)
-        .await;
-    answer.problem(404, "not_found");
+    for method in ["POST", "DELETE"] {
+        let answer = registry
+            .call(method, path, &registry.operator(), &Value::Null)
+            .await;
+        answer.problem(404, "not_found");
+    }
 }

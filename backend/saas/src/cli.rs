@@ -49,11 +49,19 @@ pub enum Command {
     /// Make tokens for business services.
     #[command(subcommand)]
     Token(Token),
+    /// Help people who cannot sign in.
+    #[command(subcommand)]
+    User(User),
     /// Take an instance out of service: no new requests, wait for those under way.
     ///
     /// For a Kubernetes preStop hook and for scripts. Exit status 1 if requests were still under
     /// way, or a gateway had not confirmed, when the wait was over.
     Drain(Drain),
+    /// Take an instance back into service that is draining.
+    ///
+    /// It gets requests again, as soon as its check passes if it has one. Nothing changes if it is
+    /// not draining.
+    Undrain(Instance),
     /// Ask a service on this machine whether it is ready; needs no shell and no curl.
     Healthcheck(Healthcheck),
     /// Print a service's OpenAPI description.
@@ -116,15 +124,37 @@ pub enum Token {
     },
 }
 
-/// `saas drain`
+/// `saas user …`
+#[derive(Debug, Subcommand)]
+pub enum User {
+    /// Give somebody a new one-time password, in place of a lost one.
+    ///
+    /// For whoever runs the platform, whether it runs at the moment or not; it takes the platform's
+    /// settings and data directory. Prints the password, this once. It must be changed at the first
+    /// sign-in. The person's sessions end.
+    ResetPassword {
+        /// The e-mail address they sign in with.
+        email: EmailAddress,
+    },
+}
+
+/// Which instance.
 #[derive(Debug, Args)]
-pub struct Drain {
+pub struct Instance {
     /// The service's name.
     #[arg(long)]
     pub service: ServiceName,
     /// The instance's identifier.
     #[arg(long)]
     pub instance: InstanceId,
+}
+
+/// `saas drain`
+#[derive(Debug, Args)]
+pub struct Drain {
+    /// Which instance.
+    #[command(flatten)]
+    pub which: Instance,
     /// For how many seconds to wait.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(0..=300))]
     pub wait: u32,

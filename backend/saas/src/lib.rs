@@ -11,7 +11,7 @@ pub mod platform;
 
 use std::process::ExitCode;
 
-use cli::{Cli, Command, Config, Token};
+use cli::{Cli, Command, Config, Token, User};
 pub use data_dir::{DataDir, DataDirError};
 pub use failure::Failure;
 
@@ -33,7 +33,9 @@ pub fn run(cli: Cli) -> ExitCode {
             public,
             days,
         }) => commands::token::create(&service, public, days),
+        Command::User(User::ResetPassword { email }) => commands::user::reset_password(&email),
         Command::Drain(drain) => commands::drain::run(&drain),
+        Command::Undrain(which) => commands::drain::undo(&which),
         Command::Healthcheck(healthcheck) => commands::healthcheck::run(&healthcheck),
         Command::Openapi { service } => commands::openapi::run(service),
     };

@@ -1,5 +1,6 @@
 //! The commands of `saas`, a file each.
 
+pub(crate) mod ask;
 pub(crate) mod config;
 pub(crate) mod drain;
 pub(crate) mod generate;
@@ -9,6 +10,7 @@ pub(crate) mod openapi;
 mod reload;
 pub(crate) mod serve;
 pub(crate) mod token;
+pub(crate) mod user;
 
 use std::{future::Future, io::Write as _};
 
