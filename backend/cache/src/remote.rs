@@ -37,6 +37,8 @@ struct Away {
     until: AtomicU64,
     /// Whether the last answer was a failure, so that only the change of it is logged.
     failing: AtomicBool,
+    /// Calls that failed.
+    failures: AtomicU64,
 }
 
 impl fmt::Debug for Remote {
@@ -63,6 +65,7 @@ impl Away {
                 Some(value)
             }
             Err(error) => {
+                self.failures.fetch_add(1, Ordering::Relaxed);
                 let rest = u64::try_from(REST.as_millis()).unwrap_or(0);
                 self.until.store(self.elapsed() + rest, Ordering::Relaxed);
                 if !self.failing.swap(true, Ordering::Relaxed) {
@@ -89,6 +92,7 @@ impl Remote {
                 began: Instant::now(),
                 until: AtomicU64::new(0),
                 failing: AtomicBool::new(false),
+                failures: AtomicU64::new(0),
             }),
         })
     }
@@ -120,6 +124,10 @@ impl Remote {
         let mut connection = self.connection.clone();
         let done: RedisResult<()> = connection.del(keys).await;
         self.away.note(done);
+    }
+
+    pub(crate) fn failures(&self) -> u64 {
+        self.away.failures.load(Ordering::Relaxed)
     }
 
     pub(crate) async fn ping(&self) -> Result<(), CacheError> {

@@ -40,8 +40,21 @@ pub struct Bucket {
     full_at: AtomicU64,
     /// Millionths of the rate that are other gateways', less than [`WHOLE`].
     withheld: AtomicU32,
-    /// Requests since the last count, those refused included.
+    /// Requests, those refused included. Wraps; each reader keeps what it has counted already.
     asked: AtomicU32,
+    refused: AtomicU32,
+    counted: [AtomicU32; 3],
+}
+
+/// Who counts what a bucket was asked for, each for itself.
+#[derive(Clone, Copy, Debug)]
+enum Reader {
+    /// Requests, for the shares among gateways.
+    Shares,
+    /// Requests, for the metrics.
+    Requests,
+    /// Refusals, for the metrics.
+    Refusals,
 }
 
 /// What is left after a request was let through.
@@ -80,6 +93,7 @@ impl Bucket {
         loop {
             let next = full_at.max(now) + cost;
             if next - now > depth {
+                self.refused.fetch_add(1, Ordering::Relaxed);
                 let retry = (next - now - depth).div_ceil(NANOS).max(1);
                 return Err(Empty {
                     retry_after: small(retry),
@@ -108,6 +122,22 @@ impl Bucket {
         let cost = NANOS.checked_div(u64::from(rate)).unwrap_or(0);
         let full_at = self.full_at.load(Ordering::Relaxed).max(now);
         full_at + cost - now <= NANOS * u64::from(BURST_SECONDS)
+    }
+
+    /// What came since this reader last asked.
+    fn since(&self, reader: Reader) -> u32 {
+        let count = match reader {
+            Reader::Shares | Reader::Requests => &self.asked,
+            Reader::Refusals => &self.refused,
+        };
+        let count = count.load(Ordering::Relaxed);
+        let [shares, requests, refusals] = &self.counted;
+        let counted = match reader {
+            Reader::Shares => shares,
+            Reader::Requests => requests,
+            Reader::Refusals => refusals,
+        };
+        count.wrapping_sub(counted.swap(count, Ordering::Relaxed))
     }
 
     fn is_full(&self, now: u64) -> bool {
@@ -174,6 +204,20 @@ impl Limiter {
     /// The bucket of a tenant.
     pub fn tenant(&self, tenant: TenantId) -> Arc<Bucket> {
         self.tenants.get(tenant)
+    }
+
+    /// How many requests each tenant sent, and how many of them its limit refused, since the last
+    /// call. Tenants without a request are left out.
+    pub fn tenants_since(&self) -> Vec<(TenantId, u32, u32)> {
+        let mut found = Vec::new();
+        self.tenants.each(|tenant, bucket| {
+            let asked = bucket.since(Reader::Requests);
+            let refused = bucket.since(Reader::Refusals);
+            if asked > 0 {
+                found.push((*tenant, asked, refused));
+            }
+        });
+        found
     }
 
     /// Forgets buckets that are full and that no thread keeps: a new one would be the same.
