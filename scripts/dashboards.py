@@ -697,7 +697,7 @@ def core():
             "Signing in",
             graph(
                 "Sign-ins",
-                "By outcome. Many `wrong_password` or `limited`: somebody is guessing; the audit log names the addresses.",
+                "By outcome. Many `wrong_password` or `limited`: somebody is guessing; the gateways' access logs name the addresses (client.ip).",
                 "ops",
                 (f"sum by (kind) (rate(core_sign_ins_total{{{on}}}[$__rate_interval]))", "{{kind}}"),
             ),
@@ -793,7 +793,7 @@ def tenants():
             ),
             stat(
                 "Refused by tenants' limits",
-                "Raise a tenant's limit in the console if it pays for more.",
+                "By which tenants: below. The limit is RATE_LIMIT_PER_TENANT.",
                 "reqps",
                 'sum(rate(gateway_rate_limited_total{kind="tenant"}[$__rate_interval]))',
                 width=6,
