@@ -20,6 +20,8 @@ pub(crate) struct Away {
     until: AtomicU64,
     /// Whether the last answer was a failure, so that only the change of it is logged.
     failing: AtomicBool,
+    /// Calls that failed.
+    failures: AtomicU64,
 }
 
 impl fmt::Debug for Away {
@@ -35,6 +37,7 @@ impl Away {
             began: Instant::now(),
             until: AtomicU64::new(0),
             failing: AtomicBool::new(false),
+            failures: AtomicU64::new(0),
         }
     }
 
@@ -46,6 +49,11 @@ impl Away {
         self.elapsed() < self.until.load(Ordering::Relaxed)
     }
 
+    /// How many calls have failed.
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
     /// Takes note of an answer, and hands it on.
     pub(crate) fn note<T>(&self, result: RedisResult<T>) -> RedisResult<T> {
         match &result {
@@ -55,6 +63,7 @@ impl Away {
                 }
             }
             Err(error) => {
+                self.failures.fetch_add(1, Ordering::Relaxed);
                 let rest = u64::try_from(REST.as_millis()).unwrap_or(0);
                 self.until.store(self.elapsed() + rest, Ordering::Relaxed);
                 if !self.failing.swap(true, Ordering::Relaxed) {

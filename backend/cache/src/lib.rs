@@ -86,6 +86,22 @@ impl Cache {
         }
     }
 
+    /// `memory` or `redis`, for labels.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Memory(_) => "memory",
+            Self::Redis(_) => "redis",
+        }
+    }
+
+    /// How many calls failed since it was made; never any for the one in the process.
+    pub fn failures(&self) -> u64 {
+        match self {
+            Self::Memory(_) => 0,
+            Self::Redis(remote) => remote.failures(),
+        }
+    }
+
     /// Whether the cache answers; always for the one in the process.
     ///
     /// # Errors

@@ -74,6 +74,10 @@ impl Remote {
         let _ = self.away.note(done);
     }
 
+    pub(crate) fn failures(&self) -> u64 {
+        self.away.failures()
+    }
+
     pub(crate) async fn ping(&self) -> Result<(), CacheError> {
         let mut connection = self.connection.clone();
         redis::cmd("PING")

@@ -57,6 +57,8 @@ async fn a_cache_that_is_away_is_a_miss() {
     let cache = Cache::redis("redis://127.0.0.1:1/0").unwrap();
     cache.set("key", &1, TTL).await;
     assert_eq!(cache.get::<u32>("key").await, None);
+    // The second was not asked for: after a failure nobody waits for Redis for a moment.
+    assert_eq!((cache.kind(), cache.failures()), ("redis", 1));
     assert!(cache.ping().await.is_err());
     assert!(Cache::redis("http://example.com").is_err());
 }

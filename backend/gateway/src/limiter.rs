@@ -21,6 +21,7 @@ use saas_domain::TenantId;
 pub use bucket::{Bucket, Empty, Left, Short};
 pub use saas_cache::BURST_SECONDS;
 
+use bucket::Reader;
 use central::{Central, Kept};
 
 const SHARDS: usize = 16;
@@ -94,6 +95,20 @@ impl Limiter {
     /// The bucket of a tenant.
     pub fn tenant(&self, tenant: TenantId) -> Arc<Bucket> {
         self.tenants.get(tenant)
+    }
+
+    /// How many requests each tenant sent, and how many of them its limit refused, since the last
+    /// call. Tenants without a request are left out.
+    pub fn tenants_since(&self) -> Vec<(TenantId, u32, u32)> {
+        let mut found = Vec::new();
+        self.tenants.each(|tenant, bucket| {
+            let asked = bucket.since(Reader::Requests);
+            let refused = bucket.since(Reader::Refusals);
+            if asked > 0 {
+                found.push((*tenant, asked, refused));
+            }
+        });
+        found
     }
 
     /// Whether it is a bucket of its own, and not the one of all for whom there is no room: that

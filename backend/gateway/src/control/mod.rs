@@ -1,6 +1,7 @@
 //! The control plane: what keeps the tables current and tells registry and core what happened here.
 //! It runs on the caller's runtime and never on a thread that serves requests.
 
+mod busiest;
 mod calls;
 mod figures;
 mod leases;

@@ -28,8 +28,21 @@ pub struct Bucket {
     ask_after: AtomicU64,
     /// Millionths of the rate that are other gateways', less than [`WHOLE`].
     pub(super) withheld: AtomicU32,
-    /// Requests since the last count, those refused included.
-    pub(super) asked: AtomicU32,
+    /// Requests, those refused included. Wraps; each reader keeps what it has counted already.
+    asked: AtomicU32,
+    refused: AtomicU32,
+    counted: [AtomicU32; 3],
+}
+
+/// Who counts what a bucket was asked for, each for itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reader {
+    /// Requests, for the shares among gateways.
+    Shares,
+    /// Requests, for the metrics.
+    Requests,
+    /// Refusals, for the metrics.
+    Refusals,
 }
 
 /// What is left after a request was let through.
@@ -174,6 +187,23 @@ impl Bucket {
                 Err(seen) => full_at = seen,
             }
         }
+    }
+
+    /// A request was refused for want of a token.
+    pub fn note_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What came since this reader last asked.
+    pub(super) fn since(&self, reader: Reader) -> u32 {
+        let [shares, requests, refusals] = &self.counted;
+        let (count, counted) = match reader {
+            Reader::Shares => (&self.asked, shares),
+            Reader::Requests => (&self.asked, requests),
+            Reader::Refusals => (&self.refused, refusals),
+        };
+        let count = count.load(Ordering::Relaxed);
+        count.wrapping_sub(counted.swap(count, Ordering::Relaxed))
     }
 
     /// Whether a token could be taken, without taking it.

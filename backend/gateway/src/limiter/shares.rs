@@ -14,7 +14,12 @@ use std::{
 
 use saas_registry_client::wire::{GatewayShares, MOST_DEMAND};
 
-use super::{Bucket, Limiter, bucket::WHOLE, central::Kept, lock};
+use super::{
+    Bucket, Limiter,
+    bucket::{Reader, WHOLE},
+    central::Kept,
+    lock,
+};
 
 /// Counts over less than this say little about a second.
 const SHORTEST_COUNT: Duration = Duration::from_millis(900);
@@ -141,13 +146,13 @@ impl Limiter {
 fn count(limiter: &Limiter, over: Duration) -> BTreeMap<String, u32> {
     let mut asked = Vec::new();
     limiter.tenants.each(|tenant, bucket| {
-        let count = bucket.asked.swap(0, Ordering::Relaxed);
+        let count = bucket.since(Reader::Shares);
         if count > 0 {
             asked.push((count, format!("tenant:{tenant}")));
         }
     });
     limiter.addresses.each(|address, buckets| {
-        let count = buckets.requests.asked.swap(0, Ordering::Relaxed);
+        let count = buckets.requests.since(Reader::Shares);
         if count > 0 {
             asked.push((count, format!("address:{address}")));
         }
@@ -170,7 +175,7 @@ impl<K: std::hash::Hash + Eq, V: Default> super::Shards<K, V> {
         lock(self.shard(key)?).get(key).map(Arc::clone)
     }
 
-    fn each(&self, mut each: impl FnMut(&K, &V)) {
+    pub(super) fn each(&self, mut each: impl FnMut(&K, &V)) {
         for shard in &self.maps {
             lock(shard).iter().for_each(|(key, value)| each(key, value));
         }

@@ -149,6 +149,7 @@ pub(super) fn take(
             }
         };
         settle("tenant", per_tenant, taken, quota).inspect_err(|_| {
+            bucket.note_refused();
             desk.policy.counts.limited_tenant.inc();
         })?;
     }

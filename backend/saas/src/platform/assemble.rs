@@ -165,7 +165,7 @@ async fn start_registry(
     let service = saas_registry::start(RegistryDeps {
         settings: Arc::clone(&site.settings),
         database,
-        metrics: Metrics::new("registry"),
+        metrics: metrics(site, "registry"),
         docs: Some(console::docs_file),
         shutdown: stopping.clone(),
     })
@@ -201,7 +201,7 @@ async fn start_core(
         clock: site.clock.clone(),
         random: site.random.clone(),
         root: site.root.clone(),
-        metrics: Metrics::new("core"),
+        metrics: metrics(site, "core"),
         public_url: site.settings.public_url(gateway),
         console_url: site.settings.console_url(gateway),
         docs: Some(console::docs_file),
@@ -245,7 +245,7 @@ fn start_gateway(
         console_url: site.settings.console_url(address),
         buckets: open_buckets(&site.settings)?,
         console,
-        metrics: Metrics::new("gateway"),
+        metrics: metrics(site, "gateway"),
         clock: site.clock.clone(),
         random: site.random.clone(),
     })
@@ -254,6 +254,12 @@ fn start_gateway(
         handle,
         serves_console,
     })
+}
+
+fn metrics(site: &Site, service: &str) -> Metrics {
+    let metrics = Metrics::new(service);
+    metrics.watch_disk(&site.settings.data_dir);
+    metrics
 }
 
 fn open_cache(settings: &Settings) -> Result<Cache, Failure> {
