@@ -2,6 +2,7 @@
 //! It runs on the caller's runtime and never on a thread that serves requests.
 
 mod calls;
+pub mod certificates;
 mod figures;
 mod reports;
 mod resolver;
@@ -64,6 +65,7 @@ impl Control {
         tables::rebuild(self, &resolver::Resolver::default());
         tokio::spawn(tables::follow(Arc::clone(self)));
         tokio::spawn(figures::keep(Arc::clone(self)));
+        tokio::spawn(certificates::keep(Arc::clone(self)));
         let reports = tokio::spawn(reports::send(Arc::clone(self)));
         let traffic = tokio::spawn(traffic::send(Arc::clone(self)));
         tokio::spawn(async move {

@@ -7,6 +7,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod acme;
 mod balancing;
 mod bodies;
 mod control;
@@ -14,5 +15,6 @@ mod headers;
 mod limits;
 mod raw;
 mod support;
+mod tls;
 mod trust;
 mod upgrades;

@@ -24,6 +24,13 @@ pub struct Service {
     pub service: String,
 }
 
+/// One label that names a certificate by its first host.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CertificateName {
+    /// The host.
+    pub certificate: String,
+}
+
 fn counter(registry: &mut Registry, name: &str, help: &str) -> Counter {
     let metric = Counter::default();
     registry.register(name, help, metric.clone());
@@ -259,6 +266,10 @@ pub struct GatewayMetrics {
     pub instances: Gauge,
     /// Ten-second aggregates dropped because core was away too long.
     pub traffic_dropped: Counter,
+    /// TLS handshakes by outcome (`full`, `resumed`, `failed`, `timeout`, `displaced`, `plain`).
+    pub tls_handshakes: Family<Kind, Counter>,
+    /// When each certificate that is shown ends, in seconds since 1970.
+    pub certificate_not_after: Family<CertificateName, Gauge>,
 }
 
 impl GatewayMetrics {
@@ -268,6 +279,12 @@ impl GatewayMetrics {
             "gateway_service_errors",
             "Answers of 5xx by service",
             service_errors.clone(),
+        );
+        let certificate_not_after = Family::default();
+        registry.register(
+            "saas_tls_certificate_not_after_timestamp_seconds",
+            "When the certificate shown ends",
+            certificate_not_after.clone(),
         );
         let trust_age = Gauge::default();
         registry.register(
@@ -332,6 +349,12 @@ impl GatewayMetrics {
                 "gateway_traffic_dropped",
                 "Aggregates dropped: core away",
             ),
+            tls_handshakes: kinds(
+                registry,
+                "gateway_tls_handshakes",
+                "TLS handshakes by outcome",
+            ),
+            certificate_not_after,
         }
     }
 }

@@ -18,7 +18,8 @@ use prometheus_client::{
 
 pub use exposition::Exposition;
 pub use families::{
-    CacheMetrics, CoreMetrics, GatewayMetrics, Kind, PoolMetrics, RegistryMetrics, Service,
+    CacheMetrics, CertificateName, CoreMetrics, GatewayMetrics, Kind, PoolMetrics, RegistryMetrics,
+    Service,
 };
 pub use http::{EndpointMetrics, HttpMetrics};
 pub use latency::{Latency, SECONDS_BUCKETS};
