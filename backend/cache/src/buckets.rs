@@ -7,6 +7,7 @@
 use std::{
     fmt,
     num::NonZeroU32,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -15,7 +16,11 @@ use redis::{
     AsyncConnectionConfig, ErrorKind, RedisError, RedisResult, Script, aio::MultiplexedConnection,
 };
 
-use crate::{CacheError, away::Away, remote::PREFIX};
+use crate::{
+    CacheError,
+    away::Away,
+    remote::{PREFIX, client},
+};
 
 /// How far a bucket reaches, in seconds of its rate: the burst is twice the rate.
 pub const BURST_SECONDS: u32 = 2;
@@ -108,13 +113,17 @@ impl SharedBuckets {
     pub const ANSWER_WITHIN: Duration = Duration::from_millis(100);
 
     /// Buckets in the Redis at this address, which has so long to answer. Connects on first use, so
-    /// that a process starts while Redis is away.
+    /// that a process starts while Redis is away. `authorities` as for [`crate::Cache::redis`].
     ///
     /// # Errors
-    /// [`CacheError::Address`] if the address cannot be understood.
-    pub fn new(url: &str, answer_within: Duration) -> Result<Self, CacheError> {
+    /// Those of [`crate::Cache::redis`].
+    pub fn new(
+        url: &str,
+        authorities: Option<&Path>,
+        answer_within: Duration,
+    ) -> Result<Self, CacheError> {
         Ok(Self(Arc::new(Inner {
-            client: redis::Client::open(url).map_err(CacheError::Address)?,
+            client: client(url, authorities)?,
             connection: Mutex::default(),
             script: Script::new(SCRIPT),
             answer_within,

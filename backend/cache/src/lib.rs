@@ -11,7 +11,7 @@ mod change;
 mod memory;
 mod remote;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -24,8 +24,18 @@ use remote::Remote;
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
     /// The address is not one of Redis.
-    #[error("REDIS_URL is not an address of Redis; expected redis://:password@host:6379/0")]
+    #[error(
+        "REDIS_URL is not an address of Redis; expected redis://:password@host:6379/0, or rediss:// for TLS"
+    )]
     Address(#[source] redis::RedisError),
+    /// The address asks for TLS without a look at who answers.
+    #[error(
+        "REDIS_URL ends with #insecure, by which anybody could answer for Redis; leave that out, and name a private authority in TLS_CA_FILE"
+    )]
+    Insecure,
+    /// The authorities to believe cannot be read.
+    #[error(transparent)]
+    Authorities(#[from] saas_tls::TlsError),
     /// Redis does not answer, or answers with an error.
     #[error("Redis does not answer")]
     Away(#[source] redis::RedisError),
@@ -49,12 +59,15 @@ impl Cache {
         Self::Memory(Memory::new())
     }
 
-    /// A cache in Redis. Connects on first use, so that a process starts while Redis is away.
+    /// A cache in Redis. Connects on first use, so that a process starts while Redis is away. By
+    /// TLS (`rediss://`), who answers has to be certified for the host in the address, by an
+    /// authority of the PEM file `authorities` if there is one, else of the system's.
     ///
     /// # Errors
-    /// [`CacheError::Address`] if the address cannot be understood.
-    pub fn redis(url: &str) -> Result<Self, CacheError> {
-        Remote::new(url).map(Self::Redis)
+    /// [`CacheError::Address`] if the address cannot be understood, [`CacheError::Insecure`] if it asks
+    /// for TLS without a check, [`CacheError::Authorities`] if the file cannot be read.
+    pub fn redis(url: &str, authorities: Option<&Path>) -> Result<Self, CacheError> {
+        Remote::new(url, authorities).map(Self::Redis)
     }
 
     /// The value under the key; `None` if there is none, it has expired, it is of another shape

@@ -1,10 +1,10 @@
 //! The cache in Redis.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use redis::{
-    AsyncCommands as _, RedisResult,
+    AsyncCommands as _, Client, RedisResult, TlsCertificates,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 
@@ -28,9 +28,28 @@ impl fmt::Debug for Remote {
     }
 }
 
+/// A client for an address of Redis.
+pub(crate) fn client(url: &str, authorities: Option<&Path>) -> Result<Client, CacheError> {
+    let by_tls = url.starts_with("rediss://");
+    if by_tls && url.ends_with("#insecure") {
+        return Err(CacheError::Insecure);
+    }
+    let client = match authorities.filter(|_| by_tls) {
+        None => Client::open(url),
+        Some(path) => {
+            let certificates = TlsCertificates {
+                client_tls: None,
+                root_cert: Some(saas_tls::authorities(path)?),
+            };
+            Client::build_with_tls(url, certificates)
+        }
+    };
+    client.map_err(CacheError::Address)
+}
+
 impl Remote {
-    pub(crate) fn new(url: &str) -> Result<Self, CacheError> {
-        let client = redis::Client::open(url).map_err(CacheError::Address)?;
+    pub(crate) fn new(url: &str, authorities: Option<&Path>) -> Result<Self, CacheError> {
+        let client = client(url, authorities)?;
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(ANSWER_WITHIN))
             .set_response_timeout(Some(ANSWER_WITHIN))

@@ -20,7 +20,7 @@ async fn redis_url() -> String {
 }
 
 fn buckets(url: &str) -> SharedBuckets {
-    SharedBuckets::new(url, PATIENCE).unwrap()
+    SharedBuckets::new(url, None, PATIENCE).unwrap()
 }
 
 fn order(key: &str, rate: u32, tokens: Tokens) -> Order {
@@ -144,14 +144,14 @@ async fn a_redis_that_is_away_is_an_error_and_comes_back() {
         assert!(began.elapsed() < PATIENCE, "never came back");
     };
     assert_eq!(granted, 1);
-    assert!(SharedBuckets::new("http://example.com", PATIENCE).is_err());
+    assert!(SharedBuckets::new("http://example.com", None, PATIENCE).is_err());
 }
 
 #[tokio::test]
 async fn a_redis_that_hangs_is_not_waited_for() {
     let start = tokio::task::spawn_blocking(|| RedisServer::start().unwrap());
     let mut redis = start.await.unwrap();
-    let buckets = SharedBuckets::new(redis.url(), SharedBuckets::ANSWER_WITHIN).unwrap();
+    let buckets = SharedBuckets::new(redis.url(), None, SharedBuckets::ANSWER_WITHIN).unwrap();
     redis.freeze().unwrap();
     // Without a limit this would never return.
     let failed = buckets.ping().await;

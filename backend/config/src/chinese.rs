@@ -90,6 +90,40 @@ const MEANINGS: &[(&str, &str)] = &[
         "GATEWAY_THREADS",
         "网关的工作线程数；未设置时每个 CPU 核一个",
     ),
+    (
+        "TLS_CERT_FILE",
+        "网关的证书及其证书链（PEM）；设置后网关在 HTTPS_PORT 上提供 https；多份证书以逗号分隔，按主机名选用；文件更新后一分钟内生效",
+    ),
+    (
+        "TLS_KEY_FILE",
+        "TLS_CERT_FILE 的私钥（PEM，无口令）；数目和顺序与证书一致",
+    ),
+    ("TLS_MIN_VERSION", "所支持的最低 TLS 版本，`1.2` 或 `1.3`"),
+    (
+        "HTTPS_PORT",
+        "网关的 https 端口，与 GATEWAY_PORT 并存；0 表示任选一个空闲端口；仅在设置了 TLS_CERT_FILE 或 ACME_DOMAINS 时使用",
+    ),
+    (
+        "HTTP_REDIRECT_PORT",
+        "将所有访问引导到 https 的端口；未设置则没有",
+    ),
+    (
+        "TLS_CA_FILE",
+        "除系统自带之外另行信任的证书颁发机构（PEM）：用于 PostgreSQL（`sslmode=verify-full`）、Redis（`rediss://`）以及其他被调用的服务",
+    ),
+    (
+        "ACME_DOMAINS",
+        "由网关通过 ACME 申请并续期证书的主机名，以逗号分隔；仅适用于单个网关，且外部须以 443 端口访问到它的 HTTPS_PORT",
+    ),
+    ("ACME_EMAIL", "证书颁发机构可以写信联系的地址"),
+    (
+        "ACME_DIRECTORY_URL",
+        "证书颁发机构；未设置时为 Let's Encrypt",
+    ),
+    (
+        "ACME_AGREE_TERMS",
+        "`yes`：同意证书颁发机构的条款；与 ACME_DOMAINS 一起使用时必填",
+    ),
     ("ACCESS_TOKEN_EXPIRE_MINUTES", "访问令牌的有效期（分钟）"),
     ("REFRESH_TOKEN_EXPIRE_DAYS", "会话在不使用时保持有效的天数"),
     (

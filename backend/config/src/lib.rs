@@ -24,6 +24,7 @@ mod secret;
 mod settings;
 mod sources;
 mod table;
+mod tls;
 mod validate;
 mod values;
 
@@ -34,4 +35,5 @@ pub use secret::Secret;
 pub use settings::{DatabaseKind, Settings};
 pub use sources::{Origin, Shown, Sources};
 pub use table::{Role, SETTINGS, SettingInfo};
+pub use tls::{AcmeSettings, TlsSettings};
 pub use values::{CorsOrigins, Environment, LogFormat, LogLevel, Signup};

@@ -14,6 +14,7 @@ use saas_domain::{Clock, Random};
 use saas_registry_client::{Follower, TrustTable};
 use saas_security::{AssertionSigner, InternalSigner};
 use saas_telemetry::Metrics;
+use saas_tls::ServingTls;
 use saas_web::axum::Router;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -60,6 +61,10 @@ pub struct Shared {
     pub own: Router,
     /// The console's files.
     pub console: Option<ConsoleFiles>,
+    /// What is shown to those who come by https, if that is served.
+    pub tls: Option<Arc<ServingTls>>,
+    /// How many gateways there are, as the registry said last; 0: it has not said.
+    pub gateways: AtomicU32,
     /// The time.
     pub clock: Clock,
     /// Randomness.

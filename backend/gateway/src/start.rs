@@ -18,19 +18,23 @@ use saas_security::{
     AssertionSigner, FileSeal, InternalRole, InternalSigner, KeyError, RootSecret,
 };
 use saas_telemetry::Metrics;
+use saas_tls::TlsError;
 use saas_web::{Access, Health};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
+    acme::{self, Acme},
     console::ConsoleFiles,
-    control::{Calls, Control, Leasing},
-    engine::{self, Thread},
+    control::{Calls, Control, Leasing, certificates},
+    engine::{self, Doors, Thread},
     limiter::{Limiter, central::Central},
+    redirect,
     settings::{Policy, Times},
     shared::Shared,
     table::{FixedRules, GatewayTable},
+    tls::Https,
     traffic::ServiceTraffic,
 };
 
@@ -45,6 +49,8 @@ pub struct GatewayDeps {
     pub root: RootSecret,
     /// One for each thread, all on one address: see [`saas_web::bind_shared`].
     pub listeners: Vec<TcpListener>,
+    /// Everything for https, if that is to be served.
+    pub https: Option<Https>,
     /// Base URLs of the registry.
     pub registry_urls: Vec<String>,
     /// Where people reach the console: the one origin whose pages may send cookies.
@@ -70,6 +76,9 @@ pub enum StartError {
     /// The listener is unusable, or a thread cannot be started.
     #[error("a thread of the gateway cannot be started")]
     Thread(#[source] io::Error),
+    /// The authorities to believe cannot be read.
+    #[error(transparent)]
+    Authorities(#[from] TlsError),
     /// The assertions' key cannot be derived.
     #[error("the key of assertions cannot be derived from SECRET_KEY")]
     Key(#[from] KeyError),
@@ -91,6 +100,17 @@ impl GatewayHandle {
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Reads certificates and keys again, without dropping a connection: those that stand go on, new
+    /// ones see what was read. Does nothing where no https is served. The same happens by itself
+    /// within a minute after the files have changed.
+    ///
+    /// # Errors
+    /// What is wrong with the files, as one sentence that was logged too. What was shown before is
+    /// shown further.
+    pub fn reload_tls(&self) -> Result<(), TlsError> {
+        certificates::reload(&self.shared)
     }
 
     /// Whether it knows routes and keys, from their streams or from the last good copy.
@@ -147,7 +167,15 @@ pub fn start(deps: GatewayDeps) -> Result<GatewayHandle, StartError> {
     let routing = followers.follow::<RoutingTable>(registry_streams(&deps.registry_urls));
     let trust = followers.follow::<TrustTable>(core_streams(&routing));
     let (limiter, leasing) = limits(&deps);
-    let shared = Arc::new(shared(&deps, limiter, &routing, trust, &stopping)?);
+    let acme = acme(&deps)?;
+    let shared = Arc::new(shared(
+        &deps,
+        limiter,
+        acme.as_ref(),
+        &routing,
+        trust,
+        &stopping,
+    )?);
     let calls = Calls::new(
         InternalSigner::new(&deps.root, InternalRole::Gateway),
         deps.clock.clone(),
@@ -172,8 +200,24 @@ pub fn start(deps: GatewayDeps) -> Result<GatewayHandle, StartError> {
         shared: Arc::clone(&shared),
         console_url: deps.console_url,
     };
-    for (number, listener) in deps.listeners.into_iter().enumerate() {
-        let thread = engine::spawn(Arc::clone(&shared), listener, number);
+    if let Some(acme) = acme {
+        tokio::spawn(acme::keep(acme, Arc::clone(&shared), handle.end.clone()));
+    }
+    let mut https = Vec::new();
+    if let Some(served) = deps.https {
+        https = served.listeners;
+        if let Some(listener) = served.redirect {
+            redirect::start(listener, &deps.settings, &handle.stopping)
+                .map_err(StartError::Thread)?;
+        }
+    }
+    let mut https = https.into_iter();
+    for (number, plain) in deps.listeners.into_iter().enumerate() {
+        let doors = Doors {
+            plain,
+            https: https.next(),
+        };
+        let thread = engine::spawn(Arc::clone(&shared), doors, number);
         handle.threads.push(thread.map_err(StartError::Thread)?);
     }
     Ok(handle)
@@ -193,9 +237,25 @@ fn limits(deps: &GatewayDeps) -> (Limiter, Option<Leasing>) {
     (Limiter::new(Some(central)), Some(leasing))
 }
 
+/// What obtains certificates, if the settings ask for it.
+fn acme(deps: &GatewayDeps) -> Result<Option<Arc<Acme>>, TlsError> {
+    let (Some(settings), Some(https)) = (&deps.settings.tls.acme, &deps.https) else {
+        return Ok(None);
+    };
+    let authorities = saas_tls::client_config(deps.settings.tls.ca_file.as_deref())?;
+    let acme = Acme::new(
+        settings.clone(),
+        &deps.settings.data_dir,
+        Arc::clone(&https.tls),
+        &authorities,
+    );
+    Ok(Some(Arc::new(acme)))
+}
+
 fn shared(
     deps: &GatewayDeps,
     limiter: Limiter,
+    acme: Option<&Arc<Acme>>,
     routing: &Follower<RoutingTable>,
     trust: Follower<TrustTable>,
     stopping: &CancellationToken,
@@ -211,7 +271,7 @@ fn shared(
         table: ArcSwap::from_pointee(table),
         table_versions: watch::Sender::new(0),
         fixed,
-        own: health(deps, routing, &trust, stopping).router(),
+        own: health(deps, acme, routing, &trust, stopping).router(),
         trust,
         limiter,
         metrics,
@@ -219,6 +279,8 @@ fn shared(
         signer: AssertionSigner::new(&deps.root)?,
         presence: InternalSigner::new(&deps.root, InternalRole::Gateway),
         console: deps.console.clone(),
+        tls: deps.https.as_ref().map(|https| Arc::clone(&https.tls)),
+        gateways: AtomicU32::new(0),
         clock: deps.clock.clone(),
         random: deps.random.clone(),
         stopping: stopping.clone(),
@@ -232,6 +294,7 @@ fn shared(
 /// limits are then less exact, and the log says so.
 fn health(
     deps: &GatewayDeps,
+    acme: Option<&Arc<Acme>>,
     routing: &Follower<RoutingTable>,
     trust: &Follower<TrustTable>,
     stopping: &CancellationToken,
@@ -243,7 +306,19 @@ fn health(
         .map(saas_config::Secret::expose);
     let access = Access::new(token, settings.environment.is_production());
     let (routing, trust) = (routing.clone(), trust.clone());
-    Health::new(deps.metrics.clone(), access, stopping.clone())
+    let mut health = Health::new(deps.metrics.clone(), access, stopping.clone());
+    if let Some(https) = &deps.https {
+        // No reason to send nobody here: the certificate of another gateway is as old.
+        let (tls, clock) = (Arc::clone(&https.tls), deps.clock.clone());
+        health = health.note("certificates", move || {
+            certificates::concerns(&tls, clock.now()).into_iter().next()
+        });
+    }
+    if let Some(acme) = acme {
+        let acme = Arc::clone(acme);
+        health = health.note("acme", move || acme.concern());
+    }
+    health
         .check("routing", move || {
             let is_known = routing.is_ready();
             async move {

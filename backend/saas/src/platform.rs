@@ -91,6 +91,7 @@ impl Platform {
                 addresses.push(("Console", url.as_str()));
             }
             addresses.push(("Gateway", url));
+            addresses.extend(part.https_url.as_deref().map(|url| ("HTTPS", url)));
         }
         addresses.extend(self.run.registry.as_deref().map(|url| ("Registry", url)));
         addresses.extend(self.run.core.as_deref().map(|url| ("Core", url)));

@@ -291,7 +291,7 @@ mod tests {
 
     async fn buckets() -> SharedBuckets {
         let url = tokio::task::spawn_blocking(|| servers::shared().unwrap().fresh_redis_url());
-        SharedBuckets::new(&url.await.unwrap().unwrap(), PATIENCE).unwrap()
+        SharedBuckets::new(&url.await.unwrap().unwrap(), None, PATIENCE).unwrap()
     }
 
     fn lender<'a>(limiter: &'a Limiter, exact: &'a Gauge, buckets: &SharedBuckets) -> Lender<'a> {
@@ -367,7 +367,7 @@ mod tests {
         lender.answer(&mut vec![one]).await;
         let address = limiter.address("192.0.2.1".parse().unwrap());
         assert_eq!(address.requests.credit(), 49);
-        lender.buckets = SharedBuckets::new("redis://127.0.0.1:1/0", PATIENCE).unwrap();
+        lender.buckets = SharedBuckets::new("redis://127.0.0.1:1/0", None, PATIENCE).unwrap();
         lender.try_again().await;
         assert_eq!((address.requests.credit(), lender.leases.len()), (0, 0));
         assert!(!limiter.is_central() && exact.get() == 0);

@@ -3,6 +3,7 @@
 
 mod busiest;
 mod calls;
+pub mod certificates;
 mod figures;
 mod leases;
 mod reports;
@@ -67,6 +68,7 @@ impl Control {
         tables::rebuild(self, &resolver::Resolver::default());
         tokio::spawn(tables::follow(Arc::clone(self)));
         tokio::spawn(figures::keep(Arc::clone(self)));
+        tokio::spawn(certificates::keep(Arc::clone(self)));
         let reports = tokio::spawn(reports::send(Arc::clone(self)));
         let traffic = tokio::spawn(traffic::send(Arc::clone(self)));
         let control = Arc::clone(self);

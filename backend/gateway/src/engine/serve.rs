@@ -31,6 +31,8 @@ use super::{
 };
 use crate::phases::{Admission, Refusal};
 
+const ONE_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
 /// A client's connection, as its requests see it.
 pub struct Connection {
     /// The thread.
@@ -39,6 +41,8 @@ pub struct Connection {
     pub peer: IpAddr,
     /// The same, as a header's value.
     pub peer_value: HeaderValue,
+    /// Whether it is by TLS.
+    pub is_secure: bool,
     /// What its socket and its requests share.
     pub state: ConnectionState,
 }
@@ -65,6 +69,7 @@ pub async fn answer(
     let view = View {
         parts: &parts,
         peer: connection.peer,
+        is_secure: connection.is_secure,
         framing_fault,
     };
     let mut admission = admission::pass(worker, &view, &mut record, started);
@@ -88,7 +93,7 @@ pub async fn answer(
         }
     };
     let mut response = outcome.unwrap_or_else(|refusal| refuse(&refusal, &parts, &mut record));
-    finish(&mut response, worker, &record);
+    finish(&mut response, &connection, &record);
     record.answered(response.status().as_u16());
     Ok(response.map(|answer| answer.recorded_by(record)))
 }
@@ -240,7 +245,8 @@ fn refuse(refusal: &Refusal, parts: &Parts, record: &mut Record) -> Response<Ans
 }
 
 /// What every answer carries.
-fn finish(response: &mut Response<Answer>, worker: &Worker, record: &Record) {
+fn finish(response: &mut Response<Answer>, connection: &Connection, record: &Record) {
+    let worker = &connection.worker;
     let is_upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, record.request_id.clone());
@@ -248,6 +254,14 @@ fn finish(response: &mut Response<Answer>, worker: &Worker, record: &Record) {
     record.trail.cors.write(headers);
     if let Some(quota) = &record.trail.quota {
         quota.write(headers);
+    }
+    // Browsers that came by TLS once are to come by nothing else. A service that knows better says so
+    // itself. Nothing of the kind in development, where the host is `localhost` for everything.
+    if connection.is_secure
+        && worker.shared.policy.load().is_production
+        && !headers.contains_key(header::STRICT_TRANSPORT_SECURITY)
+    {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, ONE_YEAR);
     }
     if worker.shared.stopping.is_cancelled() && !is_upgraded {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

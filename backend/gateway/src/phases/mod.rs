@@ -66,6 +66,8 @@ pub trait RequestView {
     fn framing_fault(&self) -> Option<FramingFault>;
     /// The other end of the connection.
     fn peer(&self) -> IpAddr;
+    /// Whether it came to this gateway by TLS.
+    fn is_secure(&self) -> bool;
 
     /// How many values a header has.
     fn count(&self, name: &HeaderName) -> usize {

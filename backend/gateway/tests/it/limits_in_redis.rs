@@ -27,7 +27,7 @@ impl Pair {
         let upstream = Upstream::echo("a").await;
         let start = || {
             let orders = service("orders", vec![instance("a", upstream.address)]);
-            let buckets = SharedBuckets::new(redis_url, patience).unwrap();
+            let buckets = SharedBuckets::new(redis_url, None, patience).unwrap();
             Gateway::counting(vec![orders], Some(buckets), |settings| {
                 settings.gateway_threads = 2;
                 settings.rate_limit_per_tenant = Some(rate);

@@ -7,6 +7,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod acme;
 mod balancing;
 mod bodies;
 mod control;
@@ -15,5 +16,6 @@ mod limits;
 mod limits_in_redis;
 mod raw;
 mod support;
+mod tls;
 mod trust;
 mod upgrades;

@@ -32,6 +32,13 @@ pub struct ServiceKind {
     pub kind: &'static str,
 }
 
+/// One label that names a certificate by its first host.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CertificateName {
+    /// The host.
+    pub domain: String,
+}
+
 /// One label that names a tenant. Only for the few that are busiest: there may be very many.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Tenant {
@@ -184,6 +191,10 @@ pub struct GatewayMetrics {
     pub instances: Gauge,
     /// Ten-second aggregates dropped because core was away too long.
     pub traffic_dropped: Counter,
+    /// TLS handshakes by outcome (`full`, `resumed`, `failed`, `timeout`, `displaced`, `plain`).
+    pub tls_handshakes: Family<Kind, Counter>,
+    /// When each certificate that is shown ends, in seconds since 1970.
+    pub certificate_not_after: Family<CertificateName, Gauge>,
 }
 
 impl GatewayMetrics {
@@ -216,6 +227,12 @@ impl GatewayMetrics {
             "gateway_routing_age_seconds",
             "Seconds since the routing stream beat",
             routing_age.clone(),
+        );
+        let certificate_not_after = Family::default();
+        names.register(
+            "saas_tls_certificate_not_after_timestamp_seconds",
+            "When the certificate shown ends",
+            certificate_not_after.clone(),
         );
         let trust_age = Gauge::default();
         names.register(
@@ -256,6 +273,8 @@ impl GatewayMetrics {
             instances: names.gauge("gateway_instances", "Instances in the table in use"),
             traffic_dropped: names
                 .counter("gateway_traffic_dropped", "Aggregates dropped: core away"),
+            tls_handshakes: names.kinds("gateway_tls_handshakes", "TLS handshakes by outcome"),
+            certificate_not_after,
         }
     }
 }

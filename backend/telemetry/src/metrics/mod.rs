@@ -19,7 +19,8 @@ use prometheus_client::{metrics::info::Info, registry::Metric};
 
 pub use exposition::Exposition;
 pub use families::{
-    CoreMetrics, GatewayMetrics, Kind, RegistryMetrics, Service, ServiceKind, Tenant,
+    CertificateName, CoreMetrics, GatewayMetrics, Kind, RegistryMetrics, Service, ServiceKind,
+    Tenant,
 };
 pub use http::{EndpointMetrics, HttpMetrics};
 pub use latency::{Latency, SECONDS_BUCKETS};

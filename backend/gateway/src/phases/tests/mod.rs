@@ -58,6 +58,7 @@ pub(super) struct FakeRequest {
     headers: HeaderMap,
     fault: Option<FramingFault>,
     peer: IpAddr,
+    is_secure: bool,
 }
 
 impl FakeRequest {
@@ -72,6 +73,7 @@ impl FakeRequest {
             headers,
             fault: None,
             peer: "127.0.0.1".parse().unwrap(),
+            is_secure: false,
         }
     }
 
@@ -94,6 +96,12 @@ impl FakeRequest {
 
     pub(super) fn from(mut self, peer: &str) -> Self {
         self.peer = peer.parse().unwrap();
+        self
+    }
+
+    /// As if it came to the gateway by TLS.
+    pub(super) fn by_tls(mut self) -> Self {
+        self.is_secure = true;
         self
     }
 
@@ -136,6 +144,10 @@ impl RequestView for FakeRequest {
 
     fn peer(&self) -> IpAddr {
         self.peer
+    }
+
+    fn is_secure(&self) -> bool {
+        self.is_secure
     }
 }
 
