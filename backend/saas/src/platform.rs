@@ -115,6 +115,18 @@ impl Platform {
         }
     }
 
+    /// Reads the gateway's certificates again, without dropping a connection; does nothing where no
+    /// https is served.
+    ///
+    /// # Errors
+    /// What is wrong with the files; what was shown before is shown further.
+    pub fn reload_tls(&self) -> Result<(), saas_tls::TlsError> {
+        match &self.gateway {
+            Some(gateway) => gateway.handle.reload_tls(),
+            None => Ok(()),
+        }
+    }
+
     /// Fires when a part cannot go on and the process has to be started afresh.
     pub fn broken(&self) -> CancellationToken {
         let core = self.core.as_ref().map(|core| core.stopping.clone());

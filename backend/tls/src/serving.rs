@@ -234,3 +234,58 @@ impl ResolvesServerCert for ByName {
         Some(Arc::clone(&shown.certified))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink, path::Path};
+
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    fn write(directory: &Path, name: &str) {
+        fs::create_dir_all(directory).unwrap();
+        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        fs::write(directory.join("cert.pem"), certificate.pem()).unwrap();
+        fs::write(directory.join("key.pem"), key.serialize_pem()).unwrap();
+    }
+
+    #[test]
+    fn changed_files_are_seen_once_and_a_turned_link_is_a_change() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        write(&at("one"), "one.test");
+        write(&at("two"), "two.test");
+        // As certbot and Kubernetes lay them.
+        symlink(at("one"), at("live")).unwrap();
+        let files = CertificateFiles {
+            certificate: at("live").join("cert.pem"),
+            key: at("live").join("key.pem"),
+        };
+        let identity = Identity::Files(vec![files]);
+        let tls = ServingTls::new(identity, LeastVersion::Tls12, false).unwrap();
+        let name = || tls.certificates()[0].name().to_owned();
+        assert!(!tls.have_files_changed());
+        fs::remove_file(at("live")).unwrap();
+        symlink(at("two"), at("live")).unwrap();
+        assert!(tls.have_files_changed());
+        assert_eq!(name(), "one.test");
+        tls.reload().unwrap();
+        assert!(!tls.have_files_changed());
+        assert_eq!(name(), "two.test");
+
+        // Half of a change: refused now, and looked at again until the other half is there.
+        let other = KeyPair::generate().unwrap().serialize_pem();
+        fs::write(at("two").join("key.pem"), other).unwrap();
+        assert!(tls.have_files_changed());
+        tls.reload().unwrap_err();
+        assert!(tls.have_files_changed());
+        assert_eq!(name(), "two.test");
+        write(&at("two"), "three.test");
+        tls.reload().unwrap();
+        assert!(!tls.have_files_changed());
+        assert_eq!(name(), "three.test");
+    }
+}

@@ -33,7 +33,8 @@ pub(super) async fn keep(control: Arc<Control>) {
             // Told where it happens; tried again at the next look.
             let _ = reload(shared);
         }
-        if passed.is_multiple_of(REMIND) {
+        // That there is none yet is told by who obtains them, with the reason.
+        if passed.is_multiple_of(REMIND) && !tls.certificates().is_empty() {
             for concern in concerns(tls, shared.clock.now()) {
                 tracing::error!("{concern}");
             }

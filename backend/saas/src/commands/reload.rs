@@ -56,6 +56,13 @@ impl Reload {
         }
         logs.set_level(level(&settings));
         platform.reload(&settings);
+        if let Err(error) = platform.reload_tls() {
+            let error = Failure::failed(
+                "the certificates cannot be used, so that the ones before are shown",
+            )
+            .because(error);
+            tracing::error!("{error}");
+        }
         for setting in &now {
             tracing::info!(setting = setting.name, "{} has changed", setting.name);
         }
