@@ -11,7 +11,6 @@ use std::{
     time::Duration,
 };
 
-use futures_util::FutureExt as _;
 use http::HeaderValue;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -106,11 +105,7 @@ async fn run(shared: Arc<Shared>, listener: TcpListener) -> usize {
     // before the others have noticed that this gateway leaves.
     let linger = sleep(times.linger.min(times.grace));
     accept_until(&worker, &http, &listener, linger).await;
-    // Closing a listener resets the connections in its queue, so the queue is emptied first.
-    while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
-        connect(&worker, &http, stream, peer);
-    }
-    drop(listener);
+    empty(&worker, &http, listener);
     worker.close(Closing::Used);
     wait_until(&worker, deadline.min(Instant::now() + times.linger)).await;
     worker.close(Closing::All);
@@ -118,6 +113,20 @@ async fn run(shared: Arc<Shared>, listener: TcpListener) -> usize {
     worker.watch.end_endless();
     wait_until(&worker, deadline).await;
     worker.count_open()
+}
+
+/// Closing a listener resets the connections in its queue, so the queue is emptied first. The kernel is
+/// asked, not the runtime: that one only knows what it was told when it last waited.
+fn empty(worker: &Rc<Worker>, http: &Rc<http1::Builder>, listener: TcpListener) {
+    let Ok(listener) = listener.into_std() else {
+        return;
+    };
+    while let Ok((stream, peer)) = listener.accept() {
+        let stream = stream.set_nonblocking(true).map(|()| stream);
+        if let Ok(stream) = stream.and_then(TcpStream::from_std) {
+            connect(worker, http, stream, peer);
+        }
+    }
 }
 
 /// Waits until everything is closed, or until the time.
