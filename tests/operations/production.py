@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 
+import kept_secret
 from running_platform import BINARY, ROOT, call
 
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -25,6 +26,7 @@ class Production:
         self.gateway_ports = gateway_ports
         self.secret_key, self.metrics_token = secrets.token_hex(32), secrets.token_hex(24)
         self.admin_password = f"three green {secrets.token_hex(8)}"
+        kept_secret.remember(self.secret_key, self.metrics_token, self.admin_password)
         self.settings = settings
         self.processes, self.gateways = [], {}
 
@@ -83,6 +85,7 @@ class Production:
         environment = self.environment(DATA_DIR=f"{self.folder.name}/tool")
         made = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
         assert made.returncode == 0, made.stderr
+        kept_secret.remember(made.stdout.strip())
         return made.stdout.strip()
 
     def register(self, service, port):
@@ -126,6 +129,8 @@ class Production:
                     status = process.stop()
                     assert status == 0, f"{process.name} stopped with {status}:\n{process.text()[-3000:]}"
             assert "panicked" not in self.text() and "panic:" not in self.text()
+            told = kept_secret.found_in(self.text())
+            assert not told, f"in the log: {told[:5]}"
         finally:
             self._kill()
 

@@ -11,6 +11,7 @@ pub mod platform;
 use std::process::ExitCode;
 
 use cli::{Cli, Command, Config, Token};
+use data_dir::ONE_TIME_PASSWORD_FILE;
 pub use data_dir::{DataDir, DataDirError};
 pub use failure::Failure;
 
@@ -32,6 +33,7 @@ pub fn run(cli: Cli) -> ExitCode {
         }) => commands::token::create(&service, public, days),
         Command::Drain(drain) => commands::drain::run(&drain),
         Command::Healthcheck(healthcheck) => commands::healthcheck::run(&healthcheck),
+        Command::OneTimePassword => commands::one_time_password::run(),
         Command::Openapi { service } => commands::openapi::run(service),
     };
     match done {

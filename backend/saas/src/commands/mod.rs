@@ -4,6 +4,7 @@ pub(crate) mod config;
 pub(crate) mod drain;
 pub(crate) mod healthcheck;
 pub(crate) mod migrate;
+pub(crate) mod one_time_password;
 pub(crate) mod openapi;
 pub(crate) mod serve;
 pub(crate) mod token;
