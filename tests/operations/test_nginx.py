@@ -10,6 +10,7 @@ import threading
 
 import pytest
 from edge import API, CONSOLE, Directory, Edge, free_ports
+from log_lines import validate
 from production import Production, wait_for
 from running_platform import call
 from upstream import Upstream
@@ -535,3 +536,6 @@ def test_a_line_of_the_log(site):
     site.ask("GET", "/api/tea/stream", token=site.token, headers=[("X-Request-Id", "a-second")])
     [slow] = site.logged(request_id="a-second")
     assert 1_000_000_000 <= slow["event.duration"] < 20_000_000_000
+    # All of this file's requests, the ones that were refused and the ones nobody waited for.
+    for text in site.log_text().splitlines():
+        validate(text)
