@@ -5,7 +5,7 @@
 need_rust
 need_node
 need_packages gcc libc6-dev mold python3 python3-venv postgresql redis-server nginx-light wrk \
-    chromium fonts-noto-cjk curl procps util-linux
+    chromium fonts-noto-cjk curl openssl procps util-linux
 
 for component in clippy rustfmt; do
     case $component in clippy) tool=clippy ;; rustfmt) tool=fmt ;; esac

@@ -458,9 +458,9 @@ def test_a_post_that_may_have_taken_effect_is_not_sent_again(tmp_path):
         with Edge(tmp_path, addresses) as edge:
             heads = lambda: len(first.heads) + len(second.heads)
             assert edge.ask("GET", "/a").status == 502 and first.heads and second.heads
-            for method in ("POST", "PATCH"):
+            for method, body in (("POST", b"{}"), ("PATCH", b"{}"), ("POST", b""), ("POST", None)):
                 before = heads()
-                answer = edge.ask(method, "/a", b"{}")
+                answer = edge.ask(method, "/a", body)
                 assert (answer.status, answer.json()["code"]) == (502, "no_gateway"), answer
                 assert heads() == before + 1
 
