@@ -337,6 +337,7 @@ def test_uploads_up_to_the_limit(site):
     assert (answer.status, problem["code"]) == (413, "body_too_large")
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["X-Request-Id"] == problem["request_id"]
+    assert site.logged(request_id=problem["request_id"])[0]["upstream.address"] == "", "the edge did not say it"
     # Without a length it is counted while it comes.
     def pieces():
         for _ in range(101):

@@ -369,7 +369,7 @@ mod tests {
         let lines = lines(|| {
             let span = tracing::info_span!(target: "sqlx::query", "query", db.statement = "SELECT");
             let _entered = span.enter();
-            tracing::info!(target: "sqlx::query", http.route = 7, error = "locked", "slow");
+            tracing::info!(target: "sqlx::query", { http.route = 7, error = "locked" }, "slow");
         });
         assert_eq!(lines[0]["labels.db_statement"], "SELECT");
         assert_eq!(lines[0]["labels.http_route"], 7);

@@ -129,8 +129,8 @@ fn filter(level: Level) -> Targets {
 fn log_panics() {
     panic::set_hook(Box::new(|panic| {
         let location = panic.location();
-        let file = location.map(std::panic::Location::file);
-        let line = location.map(std::panic::Location::line);
+        let file = location.map(panic::Location::file);
+        let line = location.map(panic::Location::line);
         let message = panic.payload_as_str().unwrap_or("no message");
         tracing::error!(
             log.origin.file.name = file,
