@@ -8,12 +8,18 @@ import signal
 import subprocess
 import sys
 import tempfile
+import urllib.parse
 
 import kept_secret
 from running_platform import BINARY, ROOT, call
 
 sys.path.insert(0, str(ROOT / "scripts"))
 from quickstart import Process, is_ready, run_file, wait_for  # noqa: E402
+
+
+def passwords_of(*urls):
+    """What those who read these addresses could sign in with."""
+    return [password for url in urls if (password := urllib.parse.urlsplit(url).password)]
 
 
 class Production:
@@ -36,6 +42,7 @@ class Production:
         name = f"production_{secrets.token_hex(6)}"
         subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", server, "-c", f"CREATE DATABASE {name}"], check=True)
         self.database = re.sub(r"/[^/]*$", f"/{name}", server)
+        kept_secret.remember(*passwords_of(self.database, os.environ.get("SAAS_TEST_REDIS_URL", "")))
         try:
             self.registry = self._start("registry", "registry", REGISTRY_PORT="0")
             self.core = self._start("core", "core", CORE_PORT="0", REGISTRY_URL=self.registry)

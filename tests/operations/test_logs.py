@@ -1,6 +1,7 @@
 """Every line of every service, through traffic, mistakes, attacks and failures, is what the schema says."""
 
 import json
+import os
 import pathlib
 import stat
 import subprocess
@@ -10,7 +11,7 @@ import kept_secret
 import pytest
 from edge import free_ports
 from log_lines import validate
-from production import Production, wait_for
+from production import Production, passwords_of, wait_for
 from running_platform import BINARY, ROOT, Platform, call
 from upstream import Upstream
 from wire import connect, head, send
@@ -127,7 +128,10 @@ def test_a_request_is_one_trace_through_the_services(production):
 
 def test_one_process_through_a_database_that_goes_away(tmp_path):
     cable = Cable(new_database())
-    settings = {"LOG_FORMAT": "json", "LOG_LEVEL": "trace", "DATABASE_URL": cable.url, "DATABASE_MIN_CONNECTIONS": "1"}
+    database, redis = cable.url, os.environ["SAAS_TEST_REDIS_URL"]
+    assert passwords_of(database), "without a password this would tell nothing"
+    kept_secret.remember(*passwords_of(database, redis))
+    settings = {"LOG_FORMAT": "json", "LOG_LEVEL": "trace", "DATABASE_URL": database, "REDIS_URL": redis, "DATABASE_MIN_CONNECTIONS": "1"}
     with Platform(**settings) as platform:
         platform.one_time_password()
         token = platform.sign_up("logs")["access_token"]
