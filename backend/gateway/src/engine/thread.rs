@@ -14,7 +14,7 @@ use std::{
 use http::HeaderValue;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use socket2::{SockRef, TcpKeepalive};
+use socket2::{SockFilter, SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::{Builder, LocalOptions, LocalRuntime},
@@ -41,6 +41,8 @@ const KEEPALIVE: Duration = Duration::from_mins(1);
 /// After the signal to stop, event streams and upgraded connections go on for so long at most: their
 /// clients connect again, elsewhere.
 const ENDLESS: Duration = Duration::from_secs(5);
+/// A packet filter of one instruction, `ret #0`: nothing passes.
+const DROP_ALL: [SockFilter; 1] = [SockFilter::new(0x06, 0, 0, 0)];
 /// How often the end looks whether everything is closed.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -115,12 +117,16 @@ async fn run(shared: Arc<Shared>, listener: TcpListener) -> usize {
     worker.count_open()
 }
 
-/// Closing a listener resets the connections in its queue, so the queue is emptied first. The kernel is
-/// asked, not the runtime: that one only knows what it was told when it last waited.
+/// Closing a listener resets the connections in its queue, so the queue is emptied first. It is closed
+/// for newcomers before that, or one would come in between: their first packets are dropped, they ask
+/// again after a second, and by then are refused and go elsewhere. The kernel is asked what is in the
+/// queue, not the runtime: that one only knows what it was told when it last waited.
 fn empty(worker: &Rc<Worker>, http: &Rc<http1::Builder>, listener: TcpListener) {
     let Ok(listener) = listener.into_std() else {
         return;
     };
+    // Where the kernel knows no filters, a newcomer may still be reset.
+    let _ = SockRef::from(&listener).attach_filter(&DROP_ALL);
     while let Ok((stream, peer)) = listener.accept() {
         let stream = stream.set_nonblocking(true).map(|()| stream);
         if let Ok(stream) = stream.and_then(TcpStream::from_std) {

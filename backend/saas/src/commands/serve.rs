@@ -86,7 +86,7 @@ fn tell_programs(platform: &Platform) {
     };
     match &first.one_time_password {
         None => {
-            tracing::info!("first start: the administrator was made; sign in with ADMIN_PASSWORD")
+            tracing::info!("first start: the administrator was made; sign in with ADMIN_PASSWORD");
         }
         Some(password) => match platform.keep_one_time_password(password) {
             Ok(file) => tracing::warn!(
