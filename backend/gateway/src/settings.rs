@@ -57,11 +57,13 @@ pub struct Times {
 }
 
 impl Times {
-    /// The usual ones, with the grace time that was set.
+    /// The usual ones, with the grace time that was set. Proxies in front commonly give up after 60 s:
+    /// the gateway does so before them, because its answer says which service was waited for. It also
+    /// keeps an idle connection for longer than they do, so that none closes as a request is sent.
     pub const fn new(grace: Duration) -> Self {
         Self {
             connect: Duration::from_secs(2),
-            answer_head: 60,
+            answer_head: 55,
             idle_body: 60,
             request_head: 10,
             idle_connection: 75,

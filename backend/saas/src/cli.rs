@@ -31,8 +31,8 @@ pub enum Command {
     /// Run the whole platform in one process: registry, gateway, core and console.
     ///
     /// Data lies in DATA_DIR (./data), in SQLite unless DATABASE_URL says otherwise. The first
-    /// start makes an administrator (ADMIN_EMAIL) and prints the one-time password once. When
-    /// ready it writes DATA_DIR/run.json with the addresses and the process identifier.
+    /// start makes an administrator (ADMIN_EMAIL) and prints the one-time password once; in
+    /// production, `saas one-time-password` does. When ready it writes DATA_DIR/run.json with the addresses and the process identifier.
     Up,
     /// Run the service registry alone, on PostgreSQL.
     Registry,
@@ -64,6 +64,12 @@ pub enum Command {
     Undrain(Instance),
     /// Ask a service on this machine whether it is ready; needs no shell and no curl.
     Healthcheck(Healthcheck),
+    /// Print the first administrator's one-time password, and forget it.
+    ///
+    /// For production, where the first start does not print it: it would stay in collected logs. To
+    /// be run where core runs, as in `docker compose exec core saas one-time-password`. Not needed if
+    /// ADMIN_PASSWORD was set.
+    OneTimePassword,
     /// Print a service's OpenAPI description.
     Openapi {
         /// Whose.

@@ -12,6 +12,7 @@ pub mod platform;
 use std::process::ExitCode;
 
 use cli::{Cli, Command, Config, Token, User};
+use data_dir::ONE_TIME_PASSWORD_FILE;
 pub use data_dir::{DataDir, DataDirError};
 pub use failure::Failure;
 
@@ -37,6 +38,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Drain(drain) => commands::drain::run(&drain),
         Command::Undrain(which) => commands::drain::undo(&which),
         Command::Healthcheck(healthcheck) => commands::healthcheck::run(&healthcheck),
+        Command::OneTimePassword => commands::one_time_password::run(),
         Command::Openapi { service } => commands::openapi::run(service),
     };
     match done {

@@ -7,7 +7,7 @@ mod first_word;
 mod parts;
 pub mod run_file;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use saas_config::{Role, Settings};
 use saas_core::FirstRun;
@@ -125,6 +125,23 @@ impl Platform {
             Some(gateway) => gateway.handle.reload_tls(),
             None => Ok(()),
         }
+    }
+
+    /// Whether it runs with `ENVIRONMENT=production`.
+    pub fn is_production(&self) -> bool {
+        self.settings.environment.is_production()
+    }
+
+    /// Puts the first administrator's one-time password into a file of the data directory that only
+    /// this user reads; returns where it is.
+    ///
+    /// # Errors
+    /// When the data directory cannot be written to.
+    pub fn keep_one_time_password(&self, password: &str) -> Result<PathBuf, Failure> {
+        let kept = self
+            .data_dir
+            .write_secret(crate::ONE_TIME_PASSWORD_FILE, password)?;
+        Ok(kept)
     }
 
     /// Fires when a part cannot go on and the process has to be started afresh.

@@ -11,11 +11,10 @@ use std::{
     time::Duration,
 };
 
-use futures_util::FutureExt as _;
 use http::HeaderValue;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use socket2::{SockRef, TcpKeepalive};
+use socket2::{SockFilter, SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::{Builder, LocalOptions, LocalRuntime},
@@ -44,6 +43,8 @@ const KEEPALIVE: Duration = Duration::from_mins(1);
 /// After the signal to stop, event streams and upgraded connections go on for so long at most: their
 /// clients connect again, elsewhere.
 const ENDLESS: Duration = Duration::from_secs(5);
+/// A packet filter of one instruction, `ret #0`: nothing passes.
+const DROP_ALL: [SockFilter; 1] = [SockFilter::new(0x06, 0, 0, 0)];
 /// How often the end looks whether everything is closed.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -151,11 +152,11 @@ async fn run(shared: Arc<Shared>, doors: Doors<TcpListener>) -> usize {
     // before the others have noticed that this gateway leaves.
     let linger = sleep(times.linger.min(times.grace));
     accept_until(&worker, &http, &doors, linger).await;
-    // Closing a listener resets the connections in its queue, so the queue is emptied first.
-    while let Some(Ok(came)) = doors.accept().now_or_never() {
-        welcome(&worker, &http, came);
+    let Doors { plain, https } = doors;
+    empty(&worker, &http, plain, false);
+    if let Some(https) = https {
+        empty(&worker, &http, https, true);
     }
-    drop(doors);
     worker.close(Closing::Used);
     wait_until(&worker, deadline.min(Instant::now() + times.linger)).await;
     worker.close(Closing::All);
@@ -163,6 +164,24 @@ async fn run(shared: Arc<Shared>, doors: Doors<TcpListener>) -> usize {
     worker.watch.end_endless();
     wait_until(&worker, deadline).await;
     worker.count_open()
+}
+
+/// Closing a listener resets the connections in its queue, so the queue is emptied first. It is closed
+/// for newcomers before that, or one would come in between: their first packets are dropped, they ask
+/// again after a second, and by then are refused and go elsewhere. The kernel is asked what is in the
+/// queue, not the runtime: that one only knows what it was told when it last waited.
+fn empty(worker: &Rc<Worker>, http: &Rc<http1::Builder>, listener: TcpListener, is_https: bool) {
+    let Ok(listener) = listener.into_std() else {
+        return;
+    };
+    // Where the kernel knows no filters, a newcomer may still be reset.
+    let _ = SockRef::from(&listener).attach_filter(&DROP_ALL);
+    while let Ok((stream, peer)) = listener.accept() {
+        let stream = stream.set_nonblocking(true).map(|()| stream);
+        if let Ok(stream) = stream.and_then(TcpStream::from_std) {
+            welcome(worker, http, (stream, peer, is_https));
+        }
+    }
 }
 
 /// Waits until everything is closed, or until the time.

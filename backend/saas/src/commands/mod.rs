@@ -6,6 +6,7 @@ pub(crate) mod drain;
 pub(crate) mod generate;
 pub(crate) mod healthcheck;
 pub(crate) mod migrate;
+pub(crate) mod one_time_password;
 pub(crate) mod openapi;
 mod reload;
 pub(crate) mod serve;

@@ -69,9 +69,43 @@ async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
     }
 }
 
-/// Tells a person where the platform is. On standard error: standard output carries the log, whose
-/// readers are programs.
+/// Says where the platform is, and how to sign in for the first time.
 fn announce(platform: &Platform) {
+    if platform.is_production() {
+        tell_programs(platform);
+    } else {
+        tell_person(platform);
+    }
+}
+
+/// In the log. In production everything a process writes is collected, sent on and kept, and read by
+/// people who shall not sign in as the administrator: the password lies in a file instead.
+fn tell_programs(platform: &Platform) {
+    for (name, url) in platform.addresses() {
+        tracing::info!(part = name, url, "serving");
+    }
+    let Some(first) = platform.first_run() else {
+        return;
+    };
+    match &first.one_time_password {
+        None => {
+            tracing::info!("first start: the administrator was made; sign in with ADMIN_PASSWORD");
+        }
+        Some(password) => match platform.keep_one_time_password(password) {
+            Ok(file) => tracing::warn!(
+                file = %file.display(),
+                "first start: the administrator was made; `saas one-time-password` prints the password to sign in with, once"
+            ),
+            Err(error) => tracing::error!(
+                %error,
+                "first start: the administrator was made, and the password could not be kept; set ADMIN_PASSWORD and start on a new database"
+            ),
+        },
+    }
+}
+
+/// On standard error: standard output carries the log, whose readers are programs.
+fn tell_person(platform: &Platform) {
     let mut text = String::from("\n");
     for (name, url) in platform.addresses() {
         let _ = writeln!(text, "  {name:<10} {url}");
