@@ -100,20 +100,33 @@ def test_the_three_versions_are_the_newest():
     assert VERSIONS == [f"1.{each}.0" for each in (minor - 2, minor - 1, minor)]
 
 
-@pytest.mark.parametrize("source", ["production", "development", "chart"])
-def test_the_policies_hold(request, tmp_path, source):
-    manifests = tmp_path / "manifests"
-    manifests.mkdir()
-    (manifests / "all.yaml").write_text(yaml.safe_dump_all(request.getfixturevalue(source)))
+# On one's own machine images are those just built, and the databases' images have users of their own.
+FINE_IN_DEVELOPMENT = {"CKV_K8S_14", "CKV_K8S_40"}
+
+
+@pytest.fixture(scope="module")
+def report(production, development, chart, tmp_path_factory):
+    """What checkov says about all three; it takes its time to start, so it is asked once."""
+    folder = tmp_path_factory.mktemp("policies")
+    for name, objects in (("production", production), ("development", development), ("chart", chart)):
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump_all(objects))
     checkov = pathlib.Path(sys.executable).parent.parent / "policy/bin/checkov"
-    command = [checkov, "--config-file", ROOT / "k8s/.checkov.yaml", "--directory", manifests, "--output", "json"]
-    # Its questions to the outside are answered by nobody here, and not needed.
-    clean = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "BC_SKIP_MAPPING": "TRUE"}
+    command = [checkov, "--config-file", ROOT / "k8s/.checkov.yaml", "--directory", folder, "--output", "json"]
+    # It would ask its maker for descriptions of the policies; they are not needed.
+    clean = {"PATH": os.environ["PATH"], "HOME": str(folder), "BC_SKIP_MAPPING": "TRUE"}
     done = subprocess.run(command, capture_output=True, text=True, env=clean, timeout=120)
-    report = json.loads(done.stdout)
-    wrong = {f"{each['check_id']} {each['check_name']}: {each['resource']}" for each in report["results"]["failed_checks"]}
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("source", ["production", "development", "chart"])
+def test_the_policies_hold(report, source):
+    wrong = {
+        f"{each['check_id']} {each['check_name']}: {each['resource']}"
+        for each in report["results"]["failed_checks"]
+        if source in each["file_path"] and not (source == "development" and each["check_id"] in FINE_IN_DEVELOPMENT)
+    }
     assert not wrong, "\n".join(sorted(wrong))
-    assert report["summary"]["passed"] > 400 and not report["summary"]["parsing_errors"], report["summary"]
+    assert report["summary"]["passed"] > 1200 and not report["summary"]["parsing_errors"], report["summary"]
 
 
 def test_helm_finds_nothing_to_complain_about():
