@@ -33,10 +33,16 @@ def lines(values):
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
-def kustomize(folder, overlay, secret_values, settings=None, components=()):
-    """What `kubectl apply -k` would send, from a copy in `folder`."""
+def kustomize(folder, overlay, secret_values, settings=None, components=(), images=None):
+    """What `kubectl apply -k` would send, from a copy in `folder`. `images` replaces what stands
+    before the images' names, and the tag."""
+    shutil.rmtree(folder / "k8s", ignore_errors=True)
     shutil.copytree(ROOT / "k8s", folder / "k8s")
     here = folder / "k8s/overlays" / overlay
+    if images:
+        file = here / "kustomization.yaml"
+        text = re.sub(r"newName: \S+/", f"newName: {images[0]}", file.read_text())
+        file.write_text(re.sub(r"newTag: \S+", f"newTag: {images[1]}", text))
     (here / "secrets.env").write_text(lines(secret_values))
     said = re.findall(r"^([A-Z_]+)=(.*)$", (here / "settings.env").read_text(), re.M)
     (here / "settings.env").write_text(lines(dict(said) | (settings or {})))
