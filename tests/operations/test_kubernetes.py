@@ -362,7 +362,7 @@ def test_the_example_names_every_secret_and_gives_none_away(request, overlay):
     needed = set(re.findall(r"'key': '([A-Z_]+)'", str(of_kind(request.getfixturevalue(overlay), "Deployment", "StatefulSet"))))
     needed &= {*NEEDS["core"], "POSTGRES_PASSWORD"}
     assert needed - {"SECRET_KEY_PREVIOUS"} <= set(named)
-    assert not (ROOT / f"k8s/overlays/{overlay}/secrets.env").exists() or "secrets.env" in (ROOT / ".gitignore").read_text()
+    assert not (ROOT / f"k8s/overlays/{overlay}/secrets.env").exists() or "secrets.env" in (ROOT / "k8s/.gitignore").read_text()
 
 
 # --- who may talk to whom
