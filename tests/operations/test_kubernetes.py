@@ -633,3 +633,24 @@ def test_the_alerts_are_the_same_everywhere(monitored):
     from_kustomize = find(monitored, "PrometheusRule", "saas-platform")["spec"]
     from_helm = find(helm({"monitoring": {"prometheusRule": True}}), "PrometheusRule", "saas-platform")["spec"]
     assert from_kustomize == from_helm and len(from_helm["groups"]) > 5
+
+
+# --- the document
+
+
+def test_both_languages_have_the_same_commands():
+    blocks = [
+        re.findall(r"```(?:sh|yaml)\n.*?```", (ROOT / file).read_text(encoding="utf-8"), re.S)
+        for file in ("docs/KUBERNETES.md", "docs/zh-CN/KUBERNETES.md")
+    ]
+    assert blocks[0] and blocks[0] == blocks[1]
+
+
+def test_the_example_of_a_business_service_is_one(production):
+    text = (ROOT / "docs/KUBERNETES.md").read_text(encoding="utf-8")
+    [example] = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.S)]
+    for version in VERSIONS:
+        kubernetes_validate.validate(example, version, strict=True)
+    registry = next(each["value"] for each in container(example)["env"] if each["name"] == "REGISTRY_URL")
+    service = find(production, "Service", "registry-service")
+    assert registry == f"http://registry-service.{service['metadata']['namespace']}:{service['spec']['ports'][0]['port']}"
