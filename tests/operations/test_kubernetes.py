@@ -91,7 +91,10 @@ def manifests(request):
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_api_server_would_take_every_object(manifests, version):
     for each in manifests:
-        kubernetes_validate.validate(each, version, strict=True)
+        try:
+            kubernetes_validate.validate(each, version, strict=True)
+        except kubernetes_validate.ValidationError as wrong:
+            pytest.fail(f"{key(each)} at {'.'.join(map(str, wrong.path))}: {wrong.message}", pytrace=False)
 
 
 def test_the_three_versions_are_the_newest():
