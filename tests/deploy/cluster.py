@@ -119,7 +119,8 @@ class Pod:
         box["env"] = [{"name": name, "value": value} for name, value in variables.items()]
         # Kubernetes puts variables into arguments too.
         box["args"] = [_expanded(each, variables) for each in box.get("args", [])]
-        for unknown in ("envFrom", "readinessProbe", "livenessProbe", "lifecycle"):
+        # Podman would publish the ports on the machine, and probe with programs that no image has.
+        for unknown in ("envFrom", "ports", "readinessProbe", "livenessProbe", "lifecycle"):
             box.pop(unknown, None)
         for unknown in ("topologySpreadConstraints", "serviceAccountName"):
             spec.pop(unknown, None)
@@ -179,8 +180,7 @@ class Pod:
         self.cluster.endpoints_changed(self.app)
         began = time.monotonic()
         grace = self.spec.get("terminationGracePeriodSeconds", 30)
-        pause = container({"spec": {"template": {"spec": {"containers": [self.box]}}}}).get("lifecycle", {})
-        time.sleep(pause.get("preStop", {}).get("sleep", {}).get("seconds", 0))
+        time.sleep(self.box.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0))
         self.ended.set()
         left = max(2, round(grace - (time.monotonic() - began)))
         self.cluster.engine.run("podman", "stop", "--time", str(left), self.inner)
