@@ -132,8 +132,14 @@ class Pod:
             claims.append({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": claim["spec"]})
             volume = {"name": claim["metadata"]["name"], "persistentVolumeClaim": {"claimName": name}}
             spec.setdefault("volumes", []).append(volume)
+        # Podman's emptyDir is a volume of that name, which pods would share.
+        for volume in spec.get("volumes", []):
+            volume["name"] = f"{self.name}-{volume['name']}"
+        for mount in box.get("volumeMounts", []):
+            mount["name"] = f"{self.name}-{mount['name']}"
         names = [*self.cluster.services, REDIS, POSTGRES]
         spec["hostAliases"] = [{"ip": NODE, "hostnames": names}]
+        self.volumes = spec.get("volumes", [])
         labels = workload["spec"]["template"]["metadata"]["labels"]
         return [*claims, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": self.name, "labels": labels}, "spec": spec}]
 
@@ -188,6 +194,7 @@ class Pod:
         self.code = self.cluster.engine.inspect(self.inner)["State"]["ExitCode"]
         self.last_words = self.log()
         self.cluster.engine.podman("pod", "rm", "--force", self.name)
+        self.cluster.engine.run("podman", "volume", "rm", *(each["name"] for each in self.volumes), check=False)
 
 
 def _expanded(text, variables):
