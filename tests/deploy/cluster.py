@@ -16,6 +16,7 @@ import asyncio
 import copy
 import http.client
 import json
+import os
 import pathlib
 import random
 import signal
@@ -132,16 +133,22 @@ class Pod:
             claims.append({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": claim["spec"]})
             volume = {"name": claim["metadata"]["name"], "persistentVolumeClaim": {"claimName": name}}
             spec.setdefault("volumes", []).append(volume)
-        # Podman's emptyDir is a volume of that name, which pods would share.
+        # Podman's emptyDir would be shared by all pods that use its name, and knows no fsGroup.
         for volume in spec.get("volumes", []):
-            volume["name"] = f"{self.name}-{volume['name']}"
-        for mount in box.get("volumeMounts", []):
-            mount["name"] = f"{self.name}-{mount['name']}"
+            if "emptyDir" in volume:
+                del volume["emptyDir"]
+                volume["hostPath"] = {"path": str(self._empty(volume["name"], spec["securityContext"]["fsGroup"]))}
         names = [*self.cluster.services, REDIS, POSTGRES]
         spec["hostAliases"] = [{"ip": NODE, "hostnames": names}]
-        self.volumes = spec.get("volumes", [])
         labels = workload["spec"]["template"]["metadata"]["labels"]
         return [*claims, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": self.name, "labels": labels}, "spec": spec}]
+
+    def _empty(self, name, group):
+        folder = self.cluster.folder / f"{self.name}-{name}"
+        folder.mkdir()
+        os.chown(folder, 0, group)
+        folder.chmod(0o2770)
+        return folder
 
     @property
     def inner(self):
@@ -194,7 +201,6 @@ class Pod:
         self.code = self.cluster.engine.inspect(self.inner)["State"]["ExitCode"]
         self.last_words = self.log()
         self.cluster.engine.podman("pod", "rm", "--force", self.name)
-        self.cluster.engine.run("podman", "volume", "rm", *(each["name"] for each in self.volumes), check=False)
 
 
 def _expanded(text, variables):
@@ -287,7 +293,7 @@ class Cluster:
 
     def wait_ready(self, *pods, seconds=120):
         for each in pods:
-            wait(f"{each.name} to be ready", lambda each=each: each.ready, seconds, each.log)
+            wait(f"{each.name} to be ready", lambda each=each: each.ready, seconds, lambda each=each: each.log()[-3000:])
 
     def up(self, *apps):
         started = [self.add(app) for app in apps for _ in range(self.replicas(app))]
