@@ -372,7 +372,13 @@ map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
         log = open(self.folder / "nginx/out.log", "wb")
         self.ingress = subprocess.Popen(["nginx", "-c", self.folder / "nginx/nginx.conf"], stdout=log, stderr=log)
         self.tls = ssl.create_default_context(cafile=str(self.folder / "nginx/tls.pem"))
-        wait("the ingress", lambda: self.call("GET", API, "/health").status == 200, 30)
+        wait("the ingress", self._answers, 30)
+
+    def _answers(self):
+        try:
+            return self.call("GET", API, "/health").status == 200
+        except OSError:
+            return False
 
     def _certificate(self):
         names = f"subjectAltName=DNS:{API},DNS:{ADMIN}"
@@ -444,4 +450,11 @@ map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
         for service in self.services.values():
             service.close()
         self.engine.run("podman", "network", "rm", "--force", NETWORK, check=False)
+        asyncio.run_coroutine_threadsafe(self._end(), self.loop).result(10)
         self.loop.call_soon_threadsafe(self.loop.stop)
+
+    async def _end(self):
+        left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
