@@ -227,6 +227,8 @@ class Cluster:
             "TRUSTED_PROXIES": f"{PREFIX}.0/24",
             "UPSTREAM_NETWORKS": f"{PREFIX}.0/24",
             "SIGNUP": "open",
+            # Whom the quick start signs in as.
+            "ADMIN_EMAIL": "admin@localhost",
         }
         self.objects = self.render(version)
         self.services = {}
@@ -454,6 +456,8 @@ map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
         self.loop.call_soon_threadsafe(self.loop.stop)
 
     async def _end(self):
+        # Whoever is cut off now is of no interest.
+        self.loop.set_exception_handler(lambda *_: None)
         left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in left:
             task.cancel()
