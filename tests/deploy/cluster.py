@@ -19,6 +19,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import socket
 import ssl
@@ -27,7 +28,7 @@ import threading
 import time
 
 import yaml
-from engine import HUB, wait
+from engine import HUB, ROOT, wait
 from kubernetes_manifests import container, environment, find, fresh_secrets, kustomize, of_kind, pod
 from stack import Connection, free_port
 
@@ -445,9 +446,13 @@ map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
         if self.ingress:
             self.ingress.send_signal(signal.SIGTERM)
             self.ingress.wait(10)
-        for pods in self.pods.values():
-            for each in pods:
-                each.ended.set()
+        # What they said is worth keeping: a test that failed can be understood by it alone.
+        told = ROOT / "test-results/kubernetes"
+        shutil.rmtree(told, ignore_errors=True)
+        told.mkdir(parents=True)
+        for each in [*self.gone, *(one for pods in self.pods.values() for one in pods)]:
+            each.ended.set()
+            (told / f"{each.name}.log").write_text(each.last_words if each in self.gone else each.log())
         self.engine.run("podman", "pod", "rm", "--all", "--force", check=False)
         for service in self.services.values():
             service.close()
