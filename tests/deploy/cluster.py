@@ -19,6 +19,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import socket
@@ -428,6 +429,37 @@ map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
             return connection.call(method, path, body, token, **headers)
         finally:
             connection.close()
+
+    def one_time_password(self):
+        """Where the chart's notes say: in the log of one of core's pods."""
+        logs = "\n".join(each.log() for each in self.pods["core"])
+        return re.search(r"First start:(?:.*\n){1,4}?.*One-time password\s+(\S+)", logs)[1]
+
+    def sign_in(self, person):
+        answer = self.call("POST", API, "/api/core/v1/auth/login", person)
+        return answer.json()["access_token"] if answer.status == 200 else None
+
+    def administrator(self):
+        """An access token. The first time, the one-time password is changed to the README's."""
+        person = {"email": "admin@localhost", "password": "three green teapots"}
+        token = self.sign_in(person)
+        if not token:
+            once = self.one_time_password()
+            change = {"current_password": once, "new_password": person["password"]}
+            first = self.sign_in(person | {"password": once})
+            token = self.call("POST", API, "/api/core/v1/me/password", change, first).json()["access_token"]
+        return token
+
+    def sign_up(self, name):
+        """A tenant's owner's access token. In production an operator lets in who signed up."""
+        person = {"email": f"owner@{name}.example", "password": f"a kettle and {name} leaves"}
+        made = self.call("POST", API, "/api/core/v1/auth/signup", person | {"name": "Owner", "tenant_name": name})
+        assert made.status == 202, made
+        operator = self.administrator()
+        people = self.call("GET", API, "/api/core/v1/users", token=operator).json()["items"]
+        [waiting] = [one["id"] for one in people if one["email"] == person["email"]]
+        self.call("POST", API, f"/api/core/v1/users/{waiting}/enable", token=operator)
+        return self.sign_in(person)
 
     def saas(self, app, *arguments):
         return self.engine.podman("exec", self.pods[app][0].inner, "/usr/local/bin/saas", *arguments)
