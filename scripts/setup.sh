@@ -44,5 +44,14 @@ if [ "$(cat .venv/.saas-installed 2>/dev/null)" != "$wanted" ]; then
     echo "$wanted" >.venv/.saas-installed
 fi
 
+# checkov wants an older `packaging` than pytest does, so it lives apart.
+wanted=$(sum_of tests/operations/policy-requirements.txt)
+if [ "$(cat .venv/policy/.saas-installed 2>/dev/null)" != "$wanted" ]; then
+    echo "installing checkov into .venv/policy"
+    python3 -m venv .venv/policy
+    .venv/policy/bin/python -m pip install --quiet --disable-pip-version-check -r tests/operations/policy-requirements.txt
+    echo "$wanted" >.venv/policy/.saas-installed
+fi
+
 scripts/console.sh packages
 echo "everything the tests need is there"
