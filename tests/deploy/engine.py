@@ -39,7 +39,7 @@ network_config_dir = "{root}/networks"
 """
 STORAGE = """[storage]
 driver = "{driver}"
-graphroot = "{root}/storage"
+graphroot = "{root}/store"
 runroot = "{root}/run"
 """
 
@@ -67,7 +67,7 @@ class Engine:
         self.health_log = []
 
     def __enter__(self):
-        self.root.mkdir(parents=True, exist_ok=True)
+        (self.root / "context").mkdir(parents=True, exist_ok=True)
         (self.root / "containers.conf").write_text(CONTAINERS.format(root=self.root))
         for driver in ("overlay", "vfs"):
             (self.root / "storage.conf").write_text(STORAGE.format(root=self.root, driver=driver))

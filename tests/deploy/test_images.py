@@ -36,7 +36,7 @@ def test_images_say_what_they_are_and_whom_they_run_as(engine, images):
         assert labels["org.opencontainers.image.version"] == VERSION
         assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
         assert found["Config"]["User"] == "10001:10001"
-        check = found.get("HealthCheck") or found["Config"].get("Healthcheck")
+        check = found["Healthcheck"]
         assert check["Test"][0] == "CMD", "a health check that needs a shell"
         if name != "saas-frontend":
             assert found["Config"]["Entrypoint"] == ["/usr/local/bin/saas"]
