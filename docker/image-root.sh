@@ -21,5 +21,5 @@ cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
 printf '%s\n' 'root:x:0:0::/:/nonexistent' 'saas:x:10001:10001::/data:/nonexistent' >"$root/etc/passwd"
 printf '%s\n' 'root:x:0:' 'saas:x:10001:' >"$root/etc/group"
-chmod 1777 "$root/tmp"
-chmod 700 "$2/owned/data"
+# Podman gives a tmpfs the mode of the directory it covers, and root as its owner.
+chmod 1777 "$root/tmp" "$2/owned/data"

@@ -26,11 +26,11 @@ ORDERS = """services:
     command: [python3, -u, /srv/orders.py, --data, /tmp/orders.db, --host, "0.0.0.0"]
     environment:
       REGISTRY_URL: http://registry:8001
-      ADVERTISE_ADDRESS: 172.30.0.10
+      ADVERTISE_ADDRESS: 172.30.0.240
       REGISTRATION_TOKEN: ${REGISTRATION_TOKEN:-}
     networks:
       saas_network:
-        ipv4_address: 172.30.0.10
+        ipv4_address: 172.30.0.240
     stop_grace_period: 40s
 """
 

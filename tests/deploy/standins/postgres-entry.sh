@@ -1,6 +1,7 @@
 #!/bin/bash
 # A first start makes the cluster, the user and the database, as the official image does.
 set -euo pipefail
+mkdir -p /var/run/postgresql
 [ "${1:0:1}" != - ] || set -- postgres "$@"
 if [ "$1" = postgres ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
     initdb --username="$POSTGRES_USER" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") \
