@@ -33,6 +33,12 @@ ORDERS = """services:
         ipv4_address: 172.30.0.240
     stop_grace_period: 40s
 """
+# Compose 1 takes Podman's network for a changed one, so it is told that the network is given.
+NETWORK = """networks:
+  saas_network:
+    name: saas_network
+    external: true
+"""
 
 
 def container(service):
@@ -54,6 +60,7 @@ class Stack:
             shutil.copy(ROOT / file, self.folder / file)
         (self.folder / "backups").mkdir(exist_ok=True)
         (self.folder / "orders.yml").write_text(ORDERS)
+        (self.folder / "network.yml").write_text(NETWORK)
         self.settings = {
             "DOMAIN": DOMAIN,
             "ACME_EMAIL": f"admin@{DOMAIN}",
@@ -76,7 +83,9 @@ class Stack:
         file.write_text("\n".join(lines + [f"{name}={value}" for name, value in self.settings.items()]) + "\n")
 
     def compose(self, *arguments, **options):
-        files = ("-f", "docker-compose.prod.yml", "-f", "orders.yml")
+        files = ["-f", "docker-compose.prod.yml", "-f", "orders.yml"]
+        if self.engine.run("podman", "network", "exists", "saas_network", check=False).returncode == 0 and arguments[0] != "down":
+            files += ["-f", "network.yml"]
         return self.engine.run("docker-compose", *files, *arguments, cwd=self.folder, **options)
 
     def up(self):
