@@ -1,13 +1,13 @@
 # Every target is a script under scripts/ or one command; `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help up build setup test lint fmt openapi settings bench clean
+.PHONY: help up build setup test test-deploy lint fmt openapi settings bench clean
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
 	@echo "Start here:  make up     then open the address it prints"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: ## build console and binary, then run the whole platform (data in ./data)
 	@scripts/up.sh
@@ -20,6 +20,9 @@ setup: ## install what the tests need (root or sudo); quick when all is there
 
 test: ## install what is missing, run every test, say what ran (only="rust docs": these parts)
 	@scripts/test.sh $(only)
+
+test-deploy: ## build the images and run the production stack in containers (root; long)
+	@scripts/test-deploy.sh $(args)
 
 lint: ## the quick part of the tests: formatting, lints, licences, types
 	@scripts/test.sh lint

@@ -1,0 +1,187 @@
+"""The production stack as a whole, from outside over HTTPS and from inside."""
+
+import http.client
+import json
+import re
+import types
+
+import pytest
+import quickstart
+from conftest import NEXT, VERSION
+from engine import Failure, wait
+from stack import ADMIN, API, NAMES, PLATFORM, SERVICES, Load, container
+
+
+def test_containers_have_no_root_no_capabilities_and_nothing_to_write_to(stack, engine):
+    for name in NAMES:
+        found = engine.inspect(name)
+        assert found["HostConfig"]["ReadonlyRootfs"], name
+        assert not found["EffectiveCaps"], name
+        assert "no-new-privileges" in str(found["HostConfig"]["SecurityOpt"]), name
+        status = open(f"/proc/{found['State']['Pid']}/status").read()
+        user = int(re.search(r"Uid:\s+(\d+)", status)[1])
+        expected = 0 if name == "saas_traefik" else 999 if "postgres" in name or "redis" in name else 10001
+        assert user == expected, name
+        assert re.search(r"NoNewPrivs:\s+1", status) and re.search(r"CapEff:\s+0{16}", status), name
+        assert found["HostConfig"]["Memory"] > 0 and found["HostConfig"]["NanoCpus"] > 0, name
+        assert found["HostConfig"]["RestartPolicy"]["Name"] == "always", name
+    tried = engine.run("podman", "exec", "saas_frontend_prod", "touch", "/usr/share/saas-console/x", check=False)
+    assert "Read-only file system" in tried.stderr
+
+
+def test_nothing_but_the_edge_publishes_a_port(stack, engine):
+    publishing = {name for name in NAMES if any((engine.inspect(name)["NetworkSettings"]["Ports"] or {}).values())}
+    assert publishing == {"saas_traefik"}
+
+
+def test_no_secret_is_on_a_command_line_or_in_a_label(stack, engine):
+    seen = ""
+    for name in NAMES:
+        found = engine.inspect(name)
+        seen += json.dumps([found["Config"]["Labels"], found["Config"]["Cmd"], found["Args"]])
+        seen += engine.podman("top", name, "args")
+    assert not [number for number, secret in enumerate(stack.secrets) if secret in seen]
+
+
+def test_the_edge_redirects_and_closes_what_is_internal(stack):
+    plain = http.client.HTTPConnection("127.0.0.1", stack.http, timeout=10)
+    plain.request("GET", "/some/page?x=1", headers={"Host": ADMIN})
+    answer = plain.getresponse()
+    assert answer.status == 301 and answer.headers["Location"] == f"https://{ADMIN}/some/page?x=1"
+    for host in (API, ADMIN):
+        for path in ("/metrics", "/internal/v1/gateways", "/internal"):
+            assert stack.call("GET", host, path).status == 404, path
+        answer = stack.call("GET", host, "/health")
+        assert answer.status == 200
+        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
+        assert answer.headers["Referrer-Policy"] == "strict-origin-when-cross-origin"
+
+
+def test_the_console_is_served_with_its_policy_and_knows_the_api(stack):
+    page = stack.call("GET", ADMIN, "/tenants/some-page")
+    assert page.status == 200 and b'<div id="root">' in page.body
+    assert page.headers["Cache-Control"] == "no-cache"
+    policy = page.headers["Content-Security-Policy"]
+    assert f"connect-src 'self' https://{API};" in policy and "frame-ancestors 'none'" in policy
+    script = re.search(rb'src="(/assets/[^"]+\.js)"', page.body)[1].decode()
+    asset = stack.call("GET", ADMIN, script, Accept_Encoding="gzip")
+    assert asset.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert asset.headers["Content-Encoding"] == "gzip"
+    missing = stack.call("GET", ADMIN, "/assets/none.js")
+    assert missing.status == 404 and missing.headers["Cache-Control"] == "no-cache"
+    config = stack.call("GET", ADMIN, "/config.js")
+    assert config.body.decode() == f'window.__SAAS_CONFIG__ = {{ apiUrl: "https://{API}", signup: "open" }};\n'
+    assert config.headers["Cache-Control"] == "no-cache"
+
+
+def test_a_page_of_the_console_may_call_the_api_and_no_other_may(stack):
+    def preflight(origin):
+        return stack.call("OPTIONS", API, "/api/core/v1/auth/login", Origin=origin,
+                          Access_Control_Request_Method="POST", Access_Control_Request_Headers="content-type")
+
+    assert preflight(f"https://{ADMIN}").headers["Access-Control-Allow-Origin"] == f"https://{ADMIN}"
+    assert not preflight("https://elsewhere.example").headers["Access-Control-Allow-Origin"]
+
+
+def test_the_quick_start_word_for_word(stack, engine, tmp_path, monkeypatch):
+    """The README's commands over HTTPS, with the example's service on the machine beside the stack.
+    After each sign-up an operator lets the person in, which production demands."""
+    token = stack.saas("core", "token", "create", "--service", "orders").split()[-1]
+    registry = f"http://{stack.address('registry')}:8001"
+    platform = types.SimpleNamespace(
+        gateways=[f"https://{API}:{stack.https}"], registry=registry, password=stack.one_time_password(), processes=[]
+    )
+
+    def instances(_):
+        answer = engine.run(
+            "curl", "-s", "-H", f"Authorization: Bearer {stack.settings['METRICS_TOKEN']}",
+            f"{registry}/v1/services/orders/instances?status=up",
+        )
+        return len(json.loads(answer.stdout).get("items", []))
+
+    monkeypatch.setattr(quickstart, "service_answers", instances)
+    environment = quickstart.clean_environment(
+        tmp_path, REGISTRY_URL=registry, REGISTRATION_TOKEN=token, ADVERTISE_ADDRESS="172.30.0.1"
+    )
+    shell = quickstart.Shell(tmp_path, environment)
+    shell.run(f"""
+        cd {quickstart.ROOT}
+        ask() {{ command curl --cacert {stack.folder}/authority.pem --resolve {API}:{stack.https}:127.0.0.1 "$@"; }}
+        let_in() {{
+            ask -s $API/core/v1/users -H "Authorization: Bearer $ADMIN" | grep -o '"id":"[^"]*"' | cut -d '"' -f 4 |
+                while read -r person; do
+                    ask -s -X POST $API/core/v1/users/$person/enable -H "Authorization: Bearer $ADMIN"
+                done
+        }}
+        curl() {{ ask "$@"; case "$*" in */auth/signup*) let_in ;; esac; }}
+        python3() {{ if [ "$1" = examples/python/orders.py ]; then
+            exec env python3 "$@" --host 172.30.0.1 --data {tmp_path}/orders.db; else env python3 "$@"; fi; }}
+    """)
+    try:
+        quickstart.run_blocks(platform, shell)
+        shell.close()
+    except quickstart.Failure as failure:
+        raise Failure(f"{failure}\n{(tmp_path / 'stderr.log').read_text()[-3000:]}") from failure
+    finally:
+        if shell.bash.poll() is None:
+            shell.bash.kill()
+
+
+def test_clients_addresses_come_through_and_cannot_be_made_up(stack, owner):
+    """What the edge says is believed, what a client says is not."""
+    seen = stack.call("GET", API, "/api/orders/whoami", token=owner, X_Forwarded_For="203.0.113.7").json()
+    forwarded = seen["passage"]["X-Forwarded-For"]
+    assert "203.0.113.7" not in forwarded and forwarded.split(",")[0].strip() == "172.30.0.1"
+    assert seen["passage"]["X-Forwarded-Proto"] == "https"
+
+
+def test_services_are_restarted_in_turn_without_a_failed_request(stack, engine, owner, figures):
+    def refused_politely(kind, wrong):
+        # Core has nothing to say without its database, and says so.
+        return kind == "core" and wrong.startswith("503") and "without Retry-After" not in wrong
+
+    idle = engine.memory()
+    figures["memory idle, MiB"] = round(sum(idle.values()))
+    for service in ("redis", "registry", "core", "gateway", "gateway-b", "frontend", "orders", "postgres"):
+        with Load(stack, owner) as load:
+            stack.restart(service)
+            wait("a hundred more requests", lambda before=sum(load.counts.values()): sum(load.counts.values()) > before + 100)
+        print(f"{service}: {sum(load.counts.values())} requests, slowest {max(load.slowest.values()):.2f} s")
+        load.expect_none_failed(refused_politely if service == "postgres" else lambda *_: False)
+        figures[f"restart of {service}: slowest request, s"] = round(max(load.slowest.values()), 2)
+
+
+def test_memory_under_load(stack, engine, owner, figures):
+    with Load(stack, owner) as load:
+        wait("a thousand requests", lambda: sum(load.counts.values()) > 1000, 60)
+        for name, size in engine.memory().items():
+            figures[f"memory under load, {name}, MiB"] = round(size)
+    load.expect_none_failed()
+
+
+@pytest.mark.parametrize("version", [NEXT, VERSION])
+def test_an_update_and_the_way_back_are_one_variable(stack, engine, owner, version):
+    """First to the next version, then back; each service in turn, nobody notices, nothing is lost."""
+    before = stack.call("GET", API, "/api/core/v1/me", token=owner).json()
+    stack.write_settings(IMAGE_TAG=version)
+    with Load(stack, owner) as load:
+        stack.compose("run", "--rm", "migrate")
+        for service in ("registry", "core", "gateway", "gateway-b", "frontend"):
+            stack.compose("up", "-d", "--no-deps", "--no-build", service)
+            engine.wait_healthy(container(service))
+    load.expect_none_failed()
+    for service in PLATFORM:
+        image = engine.inspect(container(service))["ImageName"]
+        assert image.endswith(f":{version}"), image
+    assert stack.call("GET", API, "/api/core/v1/me", token=owner).json() == before
+
+
+def test_what_is_written_survives_the_whole_stack(stack, engine, owner, figures):
+    person = {"email": "owner@teahouse.example", "password": "a kettle and teahouse leaves"}
+    stack.compose("stop")
+    assert not engine.podman("ps", "--quiet")
+    figures["start again after a stop, s"] = round(stack.up(), 1)
+    assert stack.sign_in(person)
+    assert len(SERVICES) + 1 == len(NAMES)
