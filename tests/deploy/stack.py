@@ -5,7 +5,6 @@ import collections
 import http.client
 import json
 import pathlib
-import re
 import secrets
 import shutil
 import socket
