@@ -115,9 +115,9 @@ def prepare(platform, ports):
 
 def measure(binary, folder, chosen):
     facts = {"threads": threads(), "body_bytes": BODY_BYTES}
-    say(f"\n[1/3] Start-up, {chosen.repeats} times each")
+    say(f"\n[2/3] Start-up, {chosen.repeats} times each")
     facts["start"] = start_up(binary, folder, chosen.repeats)
-    say("\n[2/3] Memory, and processor time beside nginx")
+    say("\n[3/3] Memory, and processor time beside nginx")
     with contextlib.ExitStack() as running:
         upstream, ports = upstreams(folder, BODY_BYTES)
         running.enter_context(upstream)
@@ -162,21 +162,20 @@ def measure(binary, folder, chosen):
     return facts
 
 
-def cold_build():
-    """Seconds for the release binary with nothing built before, downloads aside."""
-    say("\n[3/3] The cold build of the binary")
+def cold_build(target):
+    """The release binary, and the seconds it took with nothing built before, downloads aside."""
+    say("\n[1/3] The cold build of the binary, which is then measured")
     subprocess.run(["cargo", "fetch", "--locked"], cwd=ROOT, check=True)
-    with tempfile.TemporaryDirectory(prefix="saas-bench-build-") as target:
-        environment = {**os.environ, "CARGO_TARGET_DIR": target, "RUSTFLAGS": ""}
-        command = ["cargo", "build", "--release", "--locked", "--package", "saas-platform", "--bin", "saas"]
-        begun = time.monotonic()
-        subprocess.run(command, cwd=ROOT, env=environment, check=True)
-        return time.monotonic() - begun
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(target), "RUSTFLAGS": ""}
+    command = ["cargo", "build", "--release", "--locked", "--package", "saas-platform", "--bin", "saas"]
+    begun = time.monotonic()
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    return str(target / "release/saas"), time.monotonic() - begun
 
 
 def main():
     parser = argparse.ArgumentParser(description="Measures the release build of the platform.")
-    parser.add_argument("--binary", default=str(ROOT / "target/release/saas"))
+    parser.add_argument("--binary", default=str(ROOT / "target/release/saas"), help="for --without-build")
     parser.add_argument("--repeats", type=int, default=7, help="starts of each kind")
     parser.add_argument("--rounds", type=int, default=5, help="pairs of loads")
     parser.add_argument("--seconds", type=int, default=8, help="of one load")
@@ -185,13 +184,14 @@ def main():
     parser.add_argument("--without-build", action="store_true", help="leave the cold build out")
     parser.add_argument("--only", choices=["print"], help="leave docs/BENCHMARKS.md as it is")
     chosen = parser.parse_args()
-    if not os.access(chosen.binary, os.X_OK):
+    if chosen.without_build and not os.access(chosen.binary, os.X_OK):
         sys.exit(f"{chosen.binary} is not there: `make build` makes it")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="saas-bench-"))
     try:
-        facts = measure(chosen.binary, folder, chosen)
-        facts["binary_bytes"] = os.path.getsize(chosen.binary)
-        facts["build_seconds"] = None if chosen.without_build else cold_build()
+        binary, seconds = (chosen.binary, None) if chosen.without_build else cold_build(folder / "target")
+        facts = measure(binary, folder, chosen)
+        facts["binary_bytes"] = os.path.getsize(binary)
+        facts["build_seconds"] = seconds
     except (Broken, Refused, subprocess.CalledProcessError) as problem:
         sys.exit(f"bench: {problem}")
     finally:

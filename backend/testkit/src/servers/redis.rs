@@ -68,10 +68,11 @@ impl RedisServer {
             }
             let port = free_port()?;
             let (certificate, key) = (certificate.display(), key.display());
-            text += &format!(
+            let by_tls = format!(
                 "tls-port {port}\ntls-auth-clients no\ntls-cert-file {certificate}\n\
                  tls-key-file {key}\ntls-ca-cert-file {certificate}\n"
             );
+            text.push_str(&by_tls);
             tls_url = Some(format!("rediss://:{password}@127.0.0.1:{port}/0"));
         }
         File::options()
