@@ -1,7 +1,7 @@
 # Every target is a script under scripts/ or one command; `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help up build setup test test-deploy lint fmt openapi bench clean
+.PHONY: help up build setup test test-deploy lint fmt openapi settings bench clean
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
@@ -33,6 +33,9 @@ fmt: ## format Rust and TypeScript
 
 openapi: ## write docs/openapi/*.json and the console's API client afresh
 	@scripts/openapi.sh
+
+settings: ## write docs/SETTINGS.md, its translation and .env.prod.example afresh
+	@scripts/settings.sh
 
 bench: ## measure the release build beside nginx and write docs/BENCHMARKS.md
 	@scripts/bench.sh $(args)

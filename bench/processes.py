@@ -110,9 +110,10 @@ class Platform(Process):
 
     PASSWORD = "a measured password of the bench"
 
-    def __init__(self, binary, data, threads):
+    def __init__(self, binary, data, threads, certificate=None):
         self.data = pathlib.Path(data)
-        self.gateway, self.registry, self.core = self.ports = free_ports(3)
+        self.gateway, self.registry, self.core, self.https = free_ports(4)
+        self.ports = [self.gateway, self.registry, self.core]
         settings = {
             "DATA_DIR": str(data),
             "GATEWAY_PORT": str(self.gateway),
@@ -124,6 +125,9 @@ class Platform(Process):
             "RATE_LIMIT_PER_TENANT": "0",
             "RATE_LIMIT_PER_ADDRESS": "0",
         }
+        if certificate:
+            settings["TLS_CERT_FILE"], settings["TLS_KEY_FILE"] = map(str, certificate)
+            settings["HTTPS_PORT"] = str(self.https)
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         super().__init__("saas up", [binary, "up"], f"{data}.log", kept | settings)
 
@@ -190,9 +194,20 @@ def upstreams(directory, body_bytes):
     return Nginx("upstreams", directory, 1, servers), ports
 
 
-def plain_proxy(directory, threads, ports):
-    """What the gateway is held against: proxy_pass and nothing else."""
-    [port] = free_ports(1)
+def certificate(directory):
+    """A certificate and its key, as most have them: ECDSA on P-256."""
+    paths = pathlib.Path(directory) / "bench.pem", pathlib.Path(directory) / "bench.key"
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost"]
+    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-days", "30"]
+    command = [program("openssl"), "req", "-x509", *kind, *names, "-out", paths[0], "-keyout", paths[1]]
+    subprocess.run(command, check=True, capture_output=True)
+    paths[1].chmod(0o600)
+    return paths
+
+
+def proxy(directory, threads, ports, pair):
+    """What the gateway is held against: proxy_pass and nothing else, plain and by TLS."""
+    port, secure = free_ports(2)
     members = "\n".join(f"        server 127.0.0.1:{each};" for each in ports)
     servers = f"""
     upstream measured {{
@@ -203,10 +218,15 @@ def plain_proxy(directory, threads, ports):
     }}
     server {{
         listen 127.0.0.1:{port} reuseport;
+        listen 127.0.0.1:{secure} ssl reuseport;
+        ssl_certificate {pair[0]};
+        ssl_certificate_key {pair[1]};
+        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_session_cache shared:tls:1m;
         location / {{
             proxy_pass http://measured;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
         }}
     }}"""
-    return Nginx("proxy", directory, threads, servers), port
+    return Nginx("proxy", directory, threads, servers), port, secure

@@ -31,18 +31,32 @@ def section(facts, command):
     ]
     if facts["build_seconds"]:
         lines.append(f"| cold release build of the binary | {minutes(facts['build_seconds'])} | |")
-    (base_name, base), *others = runs.items()
-    lines += [
-        "",
+    rounds = len(next(iter(runs.values())))
+    lines += table(
+        runs,
         f"Processor time per request, {CONNECTIONS} connections kept alive, {facts['threads']} workers each,"
-        f" {facts['body_bytes']} bytes of body, medians of {len(base)} interleaved rounds:",
+        f" {facts['body_bytes']} bytes of body, medians of {rounds} interleaved rounds:",
+    )
+    lines += table(facts["tls_runs"], "The same by TLS 1.3 (ECDSA on P-256 in the certificate):")
+    lines += table(
+        facts["handshake_runs"],
+        "The same with a connection and a full handshake for each request, so that a request per second is a"
+        " handshake per second:",
+    )
+    return "\n".join(lines)
+
+
+def table(runs, title):
+    (base_name, base), *others = runs.items()
+    return [
+        "",
+        title,
         "",
         "| | µs per request | of it in the kernel | beside nginx | requests per second | median | 99th percentile |",
         "|---|---|---|---|---|---|---|",
         row(base_name, base, base),
         *(row(name, each, base) for name, each in others),
     ]
-    return "\n".join(lines)
 
 
 def row(name, runs, base):

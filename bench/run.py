@@ -22,7 +22,7 @@ import urllib.request
 
 import report
 from load import Target, interleaved, load
-from processes import Broken, Platform, free_ports, plain_proxy, upstreams
+from processes import Broken, Platform, certificate, proxy, upstreams
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "examples/python"))
@@ -121,9 +121,10 @@ def measure(binary, folder, chosen):
     with contextlib.ExitStack() as running:
         upstream, ports = upstreams(folder, BODY_BYTES)
         running.enter_context(upstream)
-        proxy, proxy_port = plain_proxy(folder, threads(), ports)
-        running.enter_context(proxy)
-        platform = running.enter_context(Platform(binary, folder / "loaded", threads()))
+        pair = certificate(folder)
+        nginx, plain_port, secure_port = proxy(folder, threads(), ports, pair)
+        running.enter_context(nginx)
+        platform = running.enter_context(Platform(binary, folder / "loaded", threads(), pair))
         platform.wait_ready()
         time.sleep(chosen.settle)
         facts["idle_bytes"] = platform.resident()
@@ -132,7 +133,7 @@ def measure(binary, folder, chosen):
             running.callback(member.leave, 0)
         gateway = f"http://127.0.0.1:{platform.gateway}"
         targets = [
-            Target("nginx, plain proxy_pass", proxy, f"http://127.0.0.1:{proxy_port}/", {}),
+            Target("nginx, plain proxy_pass", nginx, f"http://127.0.0.1:{plain_port}/", {}),
             Target("saas, public route", platform, f"{gateway}/measured/", {}),
             Target("saas, token, tenant, limits", platform, f"{gateway}/api/measured/", {"Authorization": f"Bearer {token}"}),
         ]
@@ -142,6 +143,21 @@ def measure(binary, folder, chosen):
         time.sleep(chosen.settle)
         facts["loaded_requests"], facts["loaded_bytes"] = done, platform.resident()
         facts["runs"] = interleaved(targets, chosen.rounds, chosen.seconds, say)
+        say("  by TLS")
+        secure = f"https://127.0.0.1:{platform.https}"
+        targets = [
+            Target("nginx, TLS, proxy_pass", nginx, f"https://127.0.0.1:{secure_port}/", {}),
+            Target("saas, TLS, public route", platform, f"{secure}/measured/", {}),
+            Target("saas, TLS, token, tenant, limits", platform, f"{secure}/api/measured/", {"Authorization": f"Bearer {token}"}),
+        ]
+        facts["tls_runs"] = interleaved(targets, chosen.rounds, chosen.seconds, say)
+        say("  a TLS handshake for each request")
+        once = {"Connection": "close"}
+        targets = [
+            Target("nginx, TLS, one request", nginx, f"https://127.0.0.1:{secure_port}/", once),
+            Target("saas, TLS, one request", platform, f"{secure}/measured/", once),
+        ]
+        facts["handshake_runs"] = interleaved(targets, chosen.rounds, chosen.seconds, say)
         facts["after_bytes"] = platform.resident()
     return facts
 

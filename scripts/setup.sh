@@ -5,7 +5,8 @@
 need_rust
 need_node
 need_packages gcc libc6-dev mold python3 python3-venv postgresql redis-server nginx-light wrk \
-    chromium fonts-noto-cjk curl procps util-linux
+    openssl pebble \
+    chromium fonts-noto-cjk curl procps util-linux prometheus prometheus-alertmanager
 
 for component in clippy rustfmt; do
     case $component in clippy) tool=clippy ;; rustfmt) tool=fmt ;; esac
@@ -41,6 +42,15 @@ if [ "$(cat .venv/.saas-installed 2>/dev/null)" != "$wanted" ]; then
     python3 -m venv .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
     echo "$wanted" >.venv/.saas-installed
+fi
+
+# checkov wants an older `packaging` than pytest does, so it lives apart.
+wanted=$(sum_of tests/operations/policy-requirements.txt)
+if [ "$(cat .venv/policy/.saas-installed 2>/dev/null)" != "$wanted" ]; then
+    echo "installing checkov into .venv/policy"
+    python3 -m venv .venv/policy
+    .venv/policy/bin/python -m pip install --quiet --disable-pip-version-check -r tests/operations/policy-requirements.txt
+    echo "$wanted" >.venv/policy/.saas-installed
 fi
 
 scripts/console.sh packages

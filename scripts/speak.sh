@@ -72,6 +72,7 @@ need_packages() {
             case $package in
             postgresql) "${root[@]}" systemctl disable -q postgresql 2>/dev/null || true ;;
             redis-server) "${root[@]}" systemctl disable -q redis-server 2>/dev/null || true ;;
+            prometheus | prometheus-alertmanager) "${root[@]}" systemctl disable -q "$package" 2>/dev/null || true ;;
             nginx-light) "${root[@]}" systemctl disable -q nginx 2>/dev/null || true ;;
             esac
         done

@@ -155,6 +155,7 @@ PARTS = [
         unittests,
     ),
     pytest_part("clients", "Real clients against the real platform", "tests/clients"),
+    pytest_part("operations", "Files and configuration operators use", "tests/operations"),
     quickstart("quickstart", "The README's quick start, word for word: one process", "one"),
     quickstart("distributed", "The same on two registries, cores and gateways", "distributed"),
     pytest_part("browser", "The console in a real browser", "tests/browser"),

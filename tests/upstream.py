@@ -10,9 +10,9 @@ from running_platform import call
 class Upstream:
     """Reads each request's head and hands it to `behave(connection, head)`; then closes."""
 
-    def __init__(self, behave, backlog=64):
+    def __init__(self, behave, backlog=64, port=0):
         self.behave, self.heads = behave, []
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=backlog)
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=backlog)
         self.port = self.listener.getsockname()[1]
 
     def __enter__(self):

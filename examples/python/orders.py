@@ -19,8 +19,10 @@ import socketserver
 import sqlite3
 import sys
 import threading
+import time
 import urllib.parse
 
+import metrics
 from order_store import OrderStore
 from registration import Refused, Registration
 
@@ -58,9 +60,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def route(self, method, path, query):
         if path == "/health" and method == "GET":
             return 200, {"status": "ok"}
+        if path == "/metrics" and method == "GET":
+            return 200, self.server.metrics.text()
         if path == "/whoami" and method == "GET":
             return 200, self.whoami()
         if path == "/v1/orders":
+            self.endpoint = path
             if method == "GET":
                 return 200, self.list_orders(query)
             if method == "POST":
@@ -68,6 +73,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return 201, order
             raise Problem(405, "method_not_allowed", "use GET to list orders, POST to create one")
         found = re.fullmatch(r"/v1/orders/([0-9a-f-]{36})", path)
+        if found:
+            self.endpoint = "/v1/orders/{id}"
         if found and method == "GET":
             order = self.server.store.get(self.tenant(), found[1])
             if order:
@@ -159,7 +166,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # What goes out.
 
     def answer(self):
-        self.status = 500
+        self.status, self.endpoint = 500, "other"
+        begun = time.monotonic()
         with self.server.in_flight:
             try:
                 status, body, kind = *self.handled(), "application/json"
@@ -173,6 +181,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     "detail": problem.detail,
                     "request_id": self.request_id(),
                 }
+            self.server.metrics.record(self.command, self.endpoint, status, time.monotonic() - begun)
             self.send(status, body, kind)
 
     def handled(self):
@@ -187,7 +196,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise Problem(503, "storage_unavailable", "the orders cannot be reached now") from error
 
     def send(self, status, body, kind):
-        text = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        if isinstance(body, str):
+            text, kind = body.encode(), metrics.CONTENT_TYPE
+        else:
+            text = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         self.status = status
         self.send_response(status)
         self.send_header("Content-Type", kind)
@@ -276,6 +288,7 @@ class OrdersServer(http.server.ThreadingHTTPServer):
 
     def __init__(self, address, store, service="orders"):
         self.store, self.service, self.instance = store, service, service
+        self.metrics = metrics.Metrics()
         self.in_flight = InFlight()
         self.stopping = threading.Event()
         super().__init__(address, Handler)

@@ -74,6 +74,26 @@ class OrdersTest(ServiceCase):
         status, _, again = self.call("GET", sent["Location"])
         self.assertEqual((status, again), (200, order))
 
+    def test_requests_are_counted_by_template(self):
+        order = self.call("POST", "/v1/orders", {"item": "tea"})[2]
+        self.call("GET", f"/v1/orders/{order['id']}")
+        self.call("GET", "/v1/orders/nothing-of-the-kind")
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        self.addCleanup(connection.close)
+        connection.request("GET", "/metrics")
+        answer = connection.getresponse()
+        self.assertIn("version=0.0.4", answer.headers["Content-Type"])
+        text = answer.read().decode()
+        for line in (
+            'http_requests_total{method="POST",endpoint="/v1/orders",status="201"} 1',
+            'http_requests_total{method="GET",endpoint="/v1/orders/{id}",status="200"} 1',
+            'http_requests_total{method="GET",endpoint="other",status="404"} 1',
+            'http_request_duration_seconds_bucket{method="GET",endpoint="other",le="+Inf"} 1',
+            'http_request_duration_seconds_count{method="GET",endpoint="other"} 1',
+        ):
+            self.assertIn(f"{line}\n", text)
+        self.assertNotIn(order["id"], text)
+
     def test_lists_go_page_by_page_newest_first(self):
         for number in range(5):
             self.call("POST", "/v1/orders", {"item": f"item {number}"})

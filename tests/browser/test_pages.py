@@ -101,3 +101,22 @@ def test_the_keyboard_alone_leads_to_a_page(open_console, owner, size):
     console.shows("Members")
     # The next thing read or reached by Tab is on the new page.
     expect(page.locator("#content")).to_be_focused()
+
+
+def test_what_is_wrong_with_a_field_keeps_away_from_the_next(open_console):
+    console = open_console()
+    page = console.page
+    console.goto("/sign-up", "Create an account")
+    page.locator("button[type=submit]").click()
+    messages = page.locator(".ant-form-item-explain-error")
+    expect(messages).to_have_count(4)
+    page.evaluate("Promise.allSettled(document.getAnimations().map(animation => animation.finished))")
+    # What is written below a field, and then the next field's label.
+    ends = page.locator(".ant-form-item-additional > :last-child").evaluate_all(
+        "parts => parts.map(part => part.getBoundingClientRect().bottom)"
+    )
+    labels = page.locator(".ant-form-item label").evaluate_all(
+        "labels => labels.map(label => label.getBoundingClientRect().top)"
+    )
+    gaps = [top - bottom for bottom, top in zip(ends, labels[1:])]
+    assert len(gaps) == 3 and all(10 <= gap <= 24 for gap in gaps), gaps

@@ -31,6 +31,10 @@ def test_an_instance_appears_is_drained_and_leaves(open_console, administrator, 
     expect(console.row(first.instance)).to_contain_text("Draining", timeout=PATIENCE_MS)
     expect(page.get_by_text(f"{first.instance} is drained")).to_be_visible(timeout=PATIENCE_MS)
     expect(console.row(second.instance)).to_contain_text("Up")
+    page.get_by_role("button", name=f"Put back: {first.instance}").click()
+    expect(page.get_by_text(f"{first.instance} is back in service")).to_be_visible(timeout=PATIENCE_MS)
+    expect(console.row(first.instance)).to_contain_text("Up", timeout=PATIENCE_MS)
+    expect(page.get_by_role("button", name=f"Drain: {first.instance}")).to_be_visible()
 
     second.terminate()
     expect(console.row(second.instance)).to_have_count(0, timeout=PATIENCE_MS)

@@ -211,7 +211,8 @@ def test_a_tenants_token_changes_nothing_in_the_registry(platform, attacker):
         ("GET", "/v1/services", None), ("GET", "/v1/routes", None), ("GET", "/v1/stream", None), ("GET", "/prometheus/targets", None),
         ("POST", "/v1/services/orders/instances", instance), ("POST", "/v1/routes", route), ("POST", "/v1/routes?dry_run=true", route),
         ("PATCH", "/v1/services/core", {"is_active": False}), ("DELETE", "/v1/services/core/instances/core-1", None),
-        ("POST", "/v1/services/core/instances/core-1/drain", None), ("PUT", "/v1/services/core/instances/core-1/heartbeat", None),
+        ("POST", "/v1/services/core/instances/core-1/drain", None), ("DELETE", "/v1/services/core/instances/core-1/drain", None),
+        ("PUT", "/v1/services/core/instances/core-1/heartbeat", None),
     ]
     for service in ("core", "registry", "gateway"):
         attempts.append(("POST", f"/v1/services/{service}/instances", instance))

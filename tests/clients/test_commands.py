@@ -8,6 +8,9 @@ import subprocess
 
 import pytest
 from running_platform import BINARY, Platform, call, environment
+from upstream import Upstream, reachable
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 
 
 def databases():
@@ -34,21 +37,32 @@ def test_four_migrations_at_once_take_turns(tmp_path, kind):
     assert all(item["is_applied"] for item in json.loads(last.stdout)["items"])
 
 
-def test_an_instance_is_drained_by_command(platform):
-    url = f"{platform.registry}/v1/services/drained/instances"
-    made = call("POST", url, {"id": "one", "address": "127.0.0.1", "port": 9})
-    assert made.status == 201, made.body
+def test_an_instance_is_drained_and_taken_back_by_command(platform):
+    owner = platform.sign_up("drained")["access_token"]
 
-    def drain(instance, *more):
-        command = [BINARY, "drain", "--service", "drained", "--instance", instance, "--wait", "10", *more]
-        return subprocess.run(command, env=environment(platform.data), capture_output=True, text=True, timeout=60)
+    def command(name, instance, *more):
+        known = [BINARY, name, "--service", "drained", "--instance", instance, *more]
+        return subprocess.run(known, env=environment(platform.data), capture_output=True, text=True, timeout=60)
 
-    drained = drain("one", "--json")
-    assert drained.returncode == 0, drained
-    assert json.loads(drained.stdout) == {"drained": True, "waiting_for": [], "unknown": []}
-    assert drain("one").stdout == "drained\n"
-    missing = drain("two")
-    assert missing.returncode == 1 and "two" in missing.stderr, missing
+    drain = lambda instance, *more: command("drain", instance, "--wait", "10", *more)
+    get = lambda: call("GET", f"{platform.api}/drained/", token=owner).status
+    with Upstream(lambda connection, *_: connection.sendall(OK)) as upstream:
+        one = upstream.register(platform, "drained")
+        assert reachable(platform, "/api/drained/", owner).status == 200
+        drained = drain(one, "--json")
+        assert drained.returncode == 0, drained
+        assert json.loads(drained.stdout) == {"drained": True, "waiting_for": [], "unknown": []}
+        assert drain(one).stdout == "drained\n"
+        assert get() == 503
+        for _ in range(2):
+            back = command("undrain", one)
+            assert (back.returncode, back.stdout) == (0, "back in service\n"), back
+        # The gateway hears of it at once, and sends again.
+        assert reachable(platform, "/api/drained/", owner).status == 200
+    for name, begins in (("drain", "saas: the instance was not drained: "), ("undrain", "saas: the instance was not taken back: ")):
+        missing = command(name, "two")
+        words = "the service `drained` has no instance `two`; its lease may have ended: register again\n"
+        assert (missing.returncode, missing.stdout, missing.stderr) == (1, "", begins + words), missing
 
 
 def test_a_token_is_not_made_with_a_secret_that_no_platform_has(tmp_path):

@@ -179,6 +179,7 @@ def test_one_instance_registered_and_dropped_at_once(busy):
         lambda: call("PUT", f"{url}/one/heartbeat"),
         lambda: call("DELETE", f"{url}/one"),
         lambda: call("POST", f"{url}/one/drain"),
+        lambda: call("DELETE", f"{url}/one/drain"),
     ]
     answers = at_once(steps * 6)
     assert set(statuses(answers)) <= {200, 201, 204, 404, 409}, statuses(answers)

@@ -55,6 +55,7 @@ RUBBISH = {
     "another version": b"HTTP/9.9 200 OK\r\nContent-Length: 0\r\n\r\n",
     "a bad length": b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
     "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
+    "a length and chunks": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
     "a name with a space": b"HTTP/1.1 200 OK\r\nA b: c\r\nContent-Length: 0\r\n\r\n",
     "a head without end": b"HTTP/1.1 200 OK\r\nA: " + b"x" * (1 << 20),
     "binary": bytes(range(256)) * 64,

@@ -1,28 +1,19 @@
 //! The cache in Redis.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use redis::{
-    AsyncCommands as _, RedisResult,
+    AsyncCommands as _, Client, RedisResult, TlsCertificates,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 
-use crate::CacheError;
+use crate::{CacheError, away::Away};
 
 /// Before every key, so that the database may be shared.
-const PREFIX: &str = "saas:";
+pub(crate) const PREFIX: &str = "saas:";
 /// A cache slower than the database it spares is of no use.
 const ANSWER_WITHIN: Duration = Duration::from_millis(250);
-/// After a failure nobody waits for Redis for this long.
-const REST: Duration = Duration::from_secs(1);
 
 /// Values kept in Redis.
 #[derive(Clone)]
@@ -31,52 +22,34 @@ pub struct Remote {
     away: Arc<Away>,
 }
 
-struct Away {
-    began: Instant,
-    /// Milliseconds after `began` until which Redis is not asked.
-    until: AtomicU64,
-    /// Whether the last answer was a failure, so that only the change of it is logged.
-    failing: AtomicBool,
-}
-
 impl fmt::Debug for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Remote").finish_non_exhaustive()
     }
 }
 
-impl Away {
-    fn elapsed(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+/// A client for an address of Redis.
+pub(crate) fn client(url: &str, authorities: Option<&Path>) -> Result<Client, CacheError> {
+    let by_tls = url.starts_with("rediss://");
+    if by_tls && url.ends_with("#insecure") {
+        return Err(CacheError::Insecure);
     }
-
-    fn is_resting(&self) -> bool {
-        self.elapsed() < self.until.load(Ordering::Relaxed)
-    }
-
-    fn note<T>(&self, result: RedisResult<T>) -> Option<T> {
-        match result {
-            Ok(value) => {
-                if self.failing.swap(false, Ordering::Relaxed) {
-                    tracing::info!("Redis answers again");
-                }
-                Some(value)
-            }
-            Err(error) => {
-                let rest = u64::try_from(REST.as_millis()).unwrap_or(0);
-                self.until.store(self.elapsed() + rest, Ordering::Relaxed);
-                if !self.failing.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(%error, "Redis does not answer; reading without a cache");
-                }
-                None
-            }
+    let client = match authorities.filter(|_| by_tls) {
+        None => Client::open(url),
+        Some(path) => {
+            let certificates = TlsCertificates {
+                client_tls: None,
+                root_cert: Some(saas_tls::authorities(path)?),
+            };
+            Client::build_with_tls(url, certificates)
         }
-    }
+    };
+    client.map_err(CacheError::Address)
 }
 
 impl Remote {
-    pub(crate) fn new(url: &str) -> Result<Self, CacheError> {
-        let client = redis::Client::open(url).map_err(CacheError::Address)?;
+    pub(crate) fn new(url: &str, authorities: Option<&Path>) -> Result<Self, CacheError> {
+        let client = client(url, authorities)?;
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(ANSWER_WITHIN))
             .set_response_timeout(Some(ANSWER_WITHIN))
@@ -85,11 +58,7 @@ impl Remote {
             ConnectionManager::new_lazy_with_config(client, config).map_err(CacheError::Address)?;
         Ok(Self {
             connection,
-            away: Arc::new(Away {
-                began: Instant::now(),
-                until: AtomicU64::new(0),
-                failing: AtomicBool::new(false),
-            }),
+            away: Arc::new(Away::new("reading without a cache")),
         })
     }
 
@@ -99,7 +68,7 @@ impl Remote {
         }
         let mut connection = self.connection.clone();
         let found: RedisResult<Option<Vec<u8>>> = connection.get(format!("{PREFIX}{key}")).await;
-        self.away.note(found)?.map(Bytes::from)
+        self.away.note(found).ok()?.map(Bytes::from)
     }
 
     pub(crate) async fn set(&self, key: &str, bytes: Vec<u8>, ttl: Duration) {
@@ -109,7 +78,8 @@ impl Remote {
         let mut connection = self.connection.clone();
         let key = format!("{PREFIX}{key}");
         let done: RedisResult<()> = connection.set_ex(key, bytes, ttl.as_secs().max(1)).await;
-        self.away.note(done);
+        // Told by the note; what is not kept is read again.
+        let _ = self.away.note(done);
     }
 
     pub(crate) async fn delete(&self, keys: &[String]) {
@@ -119,7 +89,12 @@ impl Remote {
         let keys: Vec<String> = keys.iter().map(|key| format!("{PREFIX}{key}")).collect();
         let mut connection = self.connection.clone();
         let done: RedisResult<()> = connection.del(keys).await;
-        self.away.note(done);
+        // Told by the note; what is not kept is read again.
+        let _ = self.away.note(done);
+    }
+
+    pub(crate) fn failures(&self) -> u64 {
+        self.away.failures()
     }
 
     pub(crate) async fn ping(&self) -> Result<(), CacheError> {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use saas_cache::{Cache, ChangeCache, Changes};
-use saas_testkit::servers;
+use saas_testkit::{TestAuthority, servers};
 
 const TTL: Duration = Duration::from_mins(5);
 
@@ -19,7 +19,7 @@ const TTL: Duration = Duration::from_mins(5);
 async fn caches() -> [Cache; 2] {
     let url = tokio::task::spawn_blocking(|| servers::shared().unwrap().fresh_redis_url());
     let url = url.await.unwrap().unwrap();
-    [Cache::memory(), Cache::redis(&url).unwrap()]
+    [Cache::memory(), Cache::redis(&url, None).unwrap()]
 }
 
 /// A prefix of its own for each test and run: Redis is shared.
@@ -54,11 +54,13 @@ async fn values_are_kept_and_forgotten() {
 
 #[tokio::test]
 async fn a_cache_that_is_away_is_a_miss() {
-    let cache = Cache::redis("redis://127.0.0.1:1/0").unwrap();
+    let cache = Cache::redis("redis://127.0.0.1:1/0", None).unwrap();
     cache.set("key", &1, TTL).await;
     assert_eq!(cache.get::<u32>("key").await, None);
+    // The second was not asked for: after a failure nobody waits for Redis for a moment.
+    assert_eq!((cache.kind(), cache.failures()), ("redis", 1));
     assert!(cache.ping().await.is_err());
-    assert!(Cache::redis("http://example.com").is_err());
+    assert!(Cache::redis("http://example.com", None).is_err());
 }
 
 #[tokio::test]
@@ -120,4 +122,54 @@ fn forgetting_a_subject_makes_nothing_acceptable_again() {
     changes.apply([(6, "user:2")]);
     assert!(!changes.accepts(4, &subjects));
     assert!(changes.accepts(6, &subjects));
+}
+
+/// A Redis with TLS, and the file of the authority that certified it.
+fn redis_with_tls(name: &str) -> (servers::RedisServer, std::path::PathBuf) {
+    let authority = TestAuthority::new(name).unwrap();
+    let certificate = authority.issue(&["127.0.0.1"]).unwrap();
+    let server = servers::RedisServer::start_with_tls(&certificate).unwrap();
+    let unique = u128::from_ne_bytes(saas_domain::Random::os().bytes());
+    let file = std::env::temp_dir().join(format!("saas-authority-{unique:x}.pem"));
+    std::fs::write(&file, authority.pem()).unwrap();
+    (server, file)
+}
+
+#[tokio::test]
+async fn redis_is_reached_by_tls_and_only_whom_the_authority_certified() {
+    let blocking = tokio::task::spawn_blocking(|| [redis_with_tls("One"), redis_with_tls("Other")]);
+    let [(server, authority), (_other, wrong)] = blocking.await.unwrap();
+    let url = server.tls_url().unwrap().to_owned();
+    let cache = Cache::redis(&url, Some(&authority)).unwrap();
+    cache.ping().await.unwrap();
+    cache.set("key", &7, TTL).await;
+    assert_eq!(cache.get::<u32>("key").await, Some(7));
+
+    for authorities in [Some(wrong.as_path()), None] {
+        let cache = Cache::redis(&url, authorities).unwrap();
+        let error = cache.ping().await.unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains("UnknownIssuer"), "{cause}");
+        assert_eq!(cache.get::<u32>("key").await, None);
+    }
+    let host = url.replace("127.0.0.1", "localhost");
+    let cache = Cache::redis(&host, Some(&authority)).unwrap();
+    assert!(cache.ping().await.is_err(), "certified for another name");
+    for file in [authority, wrong] {
+        std::fs::remove_file(file).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn tls_without_a_look_at_who_answers_is_refused() {
+    let url = "rediss://:secret@127.0.0.1:6379/0#insecure";
+    let error = Cache::redis(url, None).unwrap_err().to_string();
+    assert!(error.contains("#insecure"), "{error}");
+    let missing = std::path::Path::new("/nonexistent/authority.pem");
+    let error = Cache::redis("rediss://127.0.0.1/0", Some(missing)).unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("TLS_CA_FILE names /nonexistent/authority.pem"),
+        "{error}"
+    );
 }

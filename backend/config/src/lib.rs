@@ -14,7 +14,9 @@
 //! # Ok::<(), saas_config::ConfigError>(())
 //! ```
 
+mod chinese;
 mod data_dir;
+mod document;
 mod error;
 mod network;
 mod parse;
@@ -22,13 +24,16 @@ mod secret;
 mod settings;
 mod sources;
 mod table;
+mod tls;
 mod validate;
 mod values;
 
+pub use document::{Language, settings_document};
 pub use error::ConfigError;
 pub use network::{IpNetwork, NetworkError, Networks};
 pub use secret::Secret;
 pub use settings::{DatabaseKind, Settings};
 pub use sources::{Origin, Shown, Sources};
 pub use table::{Role, SETTINGS, SettingInfo};
+pub use tls::{AcmeSettings, TlsSettings};
 pub use values::{CorsOrigins, Environment, LogFormat, LogLevel, Signup};

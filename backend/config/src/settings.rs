@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::{
-    ConfigError, CorsOrigins, Environment, LogFormat, LogLevel, Networks, Role, Secret, Shown,
-    Signup, Sources, sources::Resolved,
+    ConfigError, CorsOrigins, Environment, LogFormat, LogLevel, Networks, Role, SETTINGS, Secret,
+    SettingInfo, Shown, Signup, Sources, TlsSettings, sources::Resolved, tls,
 };
 
 /// Which database the platform stands on.
@@ -89,6 +89,8 @@ pub struct Settings {
     pub admin_password: Option<Secret>,
     /// `SHUTDOWN_GRACE_SECONDS`.
     pub shutdown_grace: Duration,
+    /// Everything about TLS.
+    pub tls: TlsSettings,
     resolved: Resolved,
 }
 
@@ -112,6 +114,7 @@ impl Settings {
         let from = sources.resolve()?;
         let environment = from.environment()?;
         let data_dir = PathBuf::from(from.text("DATA_DIR").unwrap_or("./data"));
+        let tls = TlsSettings::read(&from, environment)?;
         let database_url =
             from.secret_url("DATABASE_URL", &["postgresql://", "postgres://", "sqlite:"])?;
         Ok(Self {
@@ -123,7 +126,10 @@ impl Settings {
             gateway_port: from.port("GATEWAY_PORT")?,
             registry_port: from.port("REGISTRY_PORT")?,
             core_port: from.port("CORE_PORT")?,
-            database_url: database_url.unwrap_or_else(|| sqlite_in(&data_dir)),
+            database_url: match database_url {
+                Some(url) => tls::with_authorities(url, tls.ca_file.as_deref()),
+                None => sqlite_in(&data_dir),
+            },
             data_dir,
             database_min_connections: from.number("DATABASE_MIN_CONNECTIONS", 0, 1000)?,
             database_max_connections: from.number("DATABASE_MAX_CONNECTIONS", 1, 1000)?,
@@ -162,6 +168,7 @@ impl Settings {
             admin_email: admin_email(&from)?,
             admin_password: from.secret("ADMIN_PASSWORD"),
             shutdown_grace: from.duration("SHUTDOWN_GRACE_SECONDS", 1, 0, 3600)?,
+            tls,
             resolved: from,
         })
     }
@@ -175,6 +182,7 @@ impl Settings {
             .with_variable("GATEWAY_PORT", "0")
             .with_variable("REGISTRY_PORT", "0")
             .with_variable("CORE_PORT", "0")
+            .with_variable("HTTPS_PORT", "0")
             .with_variable("GATEWAY_THREADS", "2")
             .with_variable("SHUTDOWN_GRACE_SECONDS", "5");
         Self::from_sources(Role::Up, &sources)
@@ -219,6 +227,14 @@ impl Settings {
         } else {
             DatabaseKind::Postgres
         }
+    }
+
+    /// The settings that have another value in `newer`.
+    pub fn differences(&self, newer: &Self) -> Vec<&'static SettingInfo> {
+        let differs = |setting: &&SettingInfo| {
+            self.resolved.text(setting.name) != newer.resolved.text(setting.name)
+        };
+        SETTINGS.iter().filter(differs).collect()
     }
 
     /// Every setting with its value and where it came from. Secrets are not shown.

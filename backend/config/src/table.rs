@@ -117,6 +117,18 @@ const fn setting(
     }
 }
 
+const fn reloadable(
+    name: &'static str,
+    default: Option<&'static str>,
+    roles: &'static [Role],
+    meaning: &'static str,
+) -> SettingInfo {
+    SettingInfo {
+        reloadable: true,
+        ..setting(name, default, roles, meaning)
+    }
+}
+
 const fn secret(name: &'static str, roles: &'static [Role], meaning: &'static str) -> SettingInfo {
     SettingInfo {
         secret: true,
@@ -132,15 +144,12 @@ pub const SETTINGS: &[SettingInfo] = &[
         ALL,
         "`development` or `production`; production means safe defaults and a refusal to start on unsafe settings",
     ),
-    SettingInfo {
-        reloadable: true,
-        ..setting(
-            "LOG_LEVEL",
-            Some("info"),
-            ALL,
-            "`error`, `warn` (or `warning`), `info`, `debug` or `trace`, in any case",
-        )
-    },
+    reloadable(
+        "LOG_LEVEL",
+        Some("info"),
+        ALL,
+        "`error`, `warn` (or `warning`), `info`, `debug` or `trace`, in any case",
+    ),
     setting(
         "LOG_FORMAT",
         Some("auto"),
@@ -197,7 +206,7 @@ pub const SETTINGS: &[SettingInfo] = &[
     secret(
         "REDIS_URL",
         SERVERS,
-        "`redis://:password@host:6379/0`; a cache in the process unless set",
+        "`redis://:password@host:6379/0`, where cores cache and gateways count limits together; unless set, a cache in the process, and limits by each gateway's share",
     ),
     secret(
         "SECRET_KEY",
@@ -238,7 +247,7 @@ pub const SETTINGS: &[SettingInfo] = &[
         SERVERS,
         "the bearer token that opens /metrics, details of /health and the registry's reads; required in production",
     ),
-    setting(
+    reloadable(
         "CORS_ORIGINS",
         Some(""),
         GATEWAY,
@@ -256,19 +265,19 @@ pub const SETTINGS: &[SettingInfo] = &[
         UPSTREAM,
         "addresses or ranges in which instances may lie, separated by commas; link-local ones never may",
     ),
-    setting(
+    reloadable(
         "RATE_LIMIT_PER_TENANT",
         Some("500"),
         GATEWAY,
         "requests a second for each tenant, with a burst of twice that; 0 for no limit",
     ),
-    setting(
+    reloadable(
         "RATE_LIMIT_PER_ADDRESS",
         Some("200"),
         GATEWAY,
         "requests a second for each client address, with a burst of twice that; 0 for no limit",
     ),
-    setting(
+    reloadable(
         "MAX_UPLOAD_MIB",
         Some("100"),
         GATEWAY,
@@ -279,6 +288,66 @@ pub const SETTINGS: &[SettingInfo] = &[
         None,
         GATEWAY,
         "the gateway's worker threads; one for each core unless set",
+    ),
+    setting(
+        "TLS_CERT_FILE",
+        None,
+        GATEWAY,
+        "the gateway's certificate with its chain, PEM; with it the gateway serves https on HTTPS_PORT; several are separated by commas and chosen by host; new files are picked up within a minute",
+    ),
+    setting(
+        "TLS_KEY_FILE",
+        None,
+        GATEWAY,
+        "the key of TLS_CERT_FILE, PEM without a passphrase; as many as there are certificates, in the same order",
+    ),
+    setting(
+        "TLS_MIN_VERSION",
+        Some("1.2"),
+        GATEWAY,
+        "the oldest version of TLS that is spoken, `1.2` or `1.3`",
+    ),
+    setting(
+        "HTTPS_PORT",
+        Some("8443"),
+        GATEWAY,
+        "the gateway's port for https, beside GATEWAY_PORT; 0 picks a free one; used with TLS_CERT_FILE or ACME_DOMAINS alone",
+    ),
+    setting(
+        "HTTP_REDIRECT_PORT",
+        None,
+        GATEWAY,
+        "a port at which everybody is told to come by https; none unless set",
+    ),
+    setting(
+        "TLS_CA_FILE",
+        None,
+        ALL,
+        "authorities to believe beside the system's, PEM: for PostgreSQL (`sslmode=verify-full`), Redis (`rediss://`) and other services that are called",
+    ),
+    setting(
+        "ACME_DOMAINS",
+        None,
+        GATEWAY,
+        "hosts for which the gateway obtains and renews a certificate by ACME, separated by commas; for one gateway, whose HTTPS_PORT they reach as 443",
+    ),
+    setting(
+        "ACME_EMAIL",
+        None,
+        GATEWAY,
+        "whom the authority may write to",
+    ),
+    setting(
+        "ACME_DIRECTORY_URL",
+        None,
+        GATEWAY,
+        "the authority; Let's Encrypt unless set",
+    ),
+    setting(
+        "ACME_AGREE_TERMS",
+        None,
+        GATEWAY,
+        "`yes`: you agree to the authority's terms; needed with ACME_DOMAINS",
     ),
     setting(
         "ACCESS_TOKEN_EXPIRE_MINUTES",

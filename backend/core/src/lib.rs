@@ -31,6 +31,7 @@ mod traffic;
 mod trust;
 
 pub use first_run::FirstRun;
+pub use people::reset::{ResetError, reset_password};
 pub use router::openapi;
 pub use start::{CoreDeps, CoreService, StartError, start};
 

@@ -56,5 +56,9 @@ pub(crate) fn routes(core: Core) -> Router {
     public
         .route("/internal/v1/stream", get(trust::routes::stream))
         .route("/internal/v1/traffic", post(traffic::routes::ingest))
+        .route(
+            "/internal/v1/users/reset-password",
+            post(people::routes::reset_password_of),
+        )
         .with_state(core)
 }

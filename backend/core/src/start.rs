@@ -104,6 +104,14 @@ pub async fn start(deps: CoreDeps) -> Result<CoreService, StartError> {
     let metrics = deps.metrics.clone();
     let settings = deps.settings.clone();
     let (clock, random) = (deps.clock.clone(), deps.random.clone());
+    let seen = metrics.database().clone();
+    let deps = CoreDeps {
+        db: deps.db.observed(move |began| match began {
+            Ok(waited) => seen.wait.observe(waited),
+            Err(()) => drop(seen.unavailable.inc()),
+        }),
+        ..deps
+    };
     let (db, cache) = (deps.db.clone(), deps.cache.clone());
     let docs = deps.docs;
     let core = build(deps).await?;
@@ -114,11 +122,10 @@ pub async fn start(deps: CoreDeps) -> Result<CoreService, StartError> {
     let follower = Follower::new(core.clone(), watch, shutdown.clone());
     tasks.spawn(follower.run());
     tasks.spawn(housekeeping::run(core.clone(), shutdown.clone()));
-    let limit = settings.database_max_connections;
     tasks.spawn(gauges::run(
         core.clone(),
+        cache.clone(),
         metrics.clone(),
-        limit,
         shutdown.clone(),
     ));
 

@@ -5,6 +5,7 @@
 //! and writes, a thread per core with everything it needs of its own. The control plane keeps the
 //! tables current that both look at.
 
+mod acme;
 mod balance;
 mod console;
 mod control;
@@ -13,11 +14,14 @@ mod framing;
 mod limiter;
 mod network;
 pub mod phases;
+mod redirect;
 mod settings;
 mod shared;
 mod start;
 mod table;
+mod tls;
 mod traffic;
 
 pub use console::{ConsoleFile, ConsoleFiles};
 pub use start::{GatewayDeps, GatewayHandle, StartError, start};
+pub use tls::{Https, serving_tls};

@@ -1,4 +1,6 @@
 //! What was set for the whole process, in the form that requests need.
+//!
+//! [`Policy`] may change while the gateway runs; [`Times`] may not.
 
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use saas_telemetry::{Counter, Kind, Metrics};
 use crate::phases::Cors;
 
 /// What requests are measured by.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Policy {
     /// Whose forwarding headers are believed.
     pub trusted_proxies: Networks,
@@ -26,8 +28,6 @@ pub struct Policy {
     pub rate_per_address: u32,
     /// The largest request body, in bytes.
     pub largest_upload: Option<u64>,
-    /// How long things may take.
-    pub times: Times,
     /// Counters the phases raise.
     pub counts: PhaseCounts,
 }
@@ -57,11 +57,13 @@ pub struct Times {
 }
 
 impl Times {
-    /// The usual ones, with the grace time that was set.
+    /// The usual ones, with the grace time that was set. Proxies in front commonly give up after 60 s:
+    /// the gateway does so before them, because its answer says which service was waited for. It also
+    /// keeps an idle connection for longer than they do, so that none closes as a request is sent.
     pub const fn new(grace: Duration) -> Self {
         Self {
             connect: Duration::from_secs(2),
-            answer_head: 60,
+            answer_head: 55,
             idle_body: 60,
             request_head: 10,
             idle_connection: 75,
@@ -104,21 +106,36 @@ impl Policy {
         serves_console: bool,
         metrics: &Metrics,
     ) -> Self {
-        let origins: &[String] = match &settings.cors_origins {
-            CorsOrigins::Any => &["*".to_owned()],
-            CorsOrigins::Only(origins) => origins,
-        };
         Self {
             trusted_proxies: settings.trusted_proxies.clone(),
             upstream_networks: settings.upstream_networks.clone(),
-            cors: Cors::new(origins, Some(console_origin)),
+            cors: cors(settings, console_origin),
             is_production: settings.environment.is_production(),
             serves_console,
             rate_per_tenant: settings.rate_limit_per_tenant.unwrap_or(0),
             rate_per_address: settings.rate_limit_per_address.unwrap_or(0),
             largest_upload: settings.max_upload_bytes,
-            times: Times::new(settings.shutdown_grace),
             counts: PhaseCounts::new(metrics),
         }
     }
+
+    /// The same with what these settings say and may change while the gateway runs.
+    #[must_use]
+    pub fn reloaded(&self, settings: &Settings, console_origin: &str) -> Self {
+        Self {
+            cors: cors(settings, console_origin),
+            rate_per_tenant: settings.rate_limit_per_tenant.unwrap_or(0),
+            rate_per_address: settings.rate_limit_per_address.unwrap_or(0),
+            largest_upload: settings.max_upload_bytes,
+            ..self.clone()
+        }
+    }
+}
+
+fn cors(settings: &Settings, console_origin: &str) -> Cors {
+    let origins: &[String] = match &settings.cors_origins {
+        CorsOrigins::Any => &["*".to_owned()],
+        CorsOrigins::Only(origins) => origins,
+    };
+    Cors::new(origins, Some(console_origin))
 }

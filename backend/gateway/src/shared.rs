@@ -14,6 +14,7 @@ use saas_domain::{Clock, Random};
 use saas_registry_client::{Follower, TrustTable};
 use saas_security::{AssertionSigner, InternalSigner};
 use saas_telemetry::Metrics;
+use saas_tls::ServingTls;
 use saas_web::axum::Router;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     console::ConsoleFiles,
     limiter::Limiter,
-    settings::Policy,
+    settings::{Policy, Times},
     table::{FixedRules, GatewayTable},
     traffic::ServiceTraffic,
 };
@@ -34,8 +35,10 @@ const MOST_WAITING: u32 = 1_000;
 
 /// Tables, limits and tools. Requests read it; only the control plane replaces the tables.
 pub struct Shared {
-    /// What was set.
-    pub policy: Policy,
+    /// What was set, and may be set anew while the gateway runs.
+    pub policy: ArcSwap<Policy>,
+    /// How long things may take.
+    pub times: Times,
     /// Services and routes.
     pub table: ArcSwap<GatewayTable>,
     /// Rises with every new table.
@@ -58,6 +61,10 @@ pub struct Shared {
     pub own: Router,
     /// The console's files.
     pub console: Option<ConsoleFiles>,
+    /// What is shown to those who come by https, if that is served.
+    pub tls: Option<Arc<ServingTls>>,
+    /// How many gateways there are, as the registry said last; 0: it has not said.
+    pub gateways: AtomicU32,
     /// The time.
     pub clock: Clock,
     /// Randomness.

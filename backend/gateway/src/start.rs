@@ -8,6 +8,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use saas_cache::SharedBuckets;
 use saas_config::Settings;
 use saas_domain::{Clock, Random};
 use saas_registry_client::{
@@ -17,19 +18,23 @@ use saas_security::{
     AssertionSigner, FileSeal, InternalRole, InternalSigner, KeyError, RootSecret,
 };
 use saas_telemetry::Metrics;
+use saas_tls::TlsError;
 use saas_web::{Access, Health};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
+    acme::{self, Acme},
     console::ConsoleFiles,
-    control::{Calls, Control},
-    engine::{self, Thread},
-    limiter::Limiter,
-    settings::Policy,
+    control::{Calls, Control, Leasing, certificates},
+    engine::{self, Doors, Thread},
+    limiter::{Limiter, central::Central},
+    redirect,
+    settings::{Policy, Times},
     shared::Shared,
     table::{FixedRules, GatewayTable},
+    tls::Https,
     traffic::ServiceTraffic,
 };
 
@@ -44,10 +49,14 @@ pub struct GatewayDeps {
     pub root: RootSecret,
     /// One for each thread, all on one address: see [`saas_web::bind_shared`].
     pub listeners: Vec<TcpListener>,
+    /// Everything for https, if that is to be served.
+    pub https: Option<Https>,
     /// Base URLs of the registry.
     pub registry_urls: Vec<String>,
     /// Where people reach the console: the one origin whose pages may send cookies.
     pub console_url: String,
+    /// Where gateways count each limit together; without it, each has a share of it.
+    pub buckets: Option<SharedBuckets>,
     /// The console's files, if the gateway is to serve them.
     pub console: Option<ConsoleFiles>,
     /// Figures.
@@ -67,6 +76,9 @@ pub enum StartError {
     /// The listener is unusable, or a thread cannot be started.
     #[error("a thread of the gateway cannot be started")]
     Thread(#[source] io::Error),
+    /// The authorities to believe cannot be read.
+    #[error(transparent)]
+    Authorities(#[from] TlsError),
     /// The assertions' key cannot be derived.
     #[error("the key of assertions cannot be derived from SECRET_KEY")]
     Key(#[from] KeyError),
@@ -81,6 +93,7 @@ pub struct GatewayHandle {
     control: JoinHandle<()>,
     routing: Follower<RoutingTable>,
     shared: Arc<Shared>,
+    console_url: String,
 }
 
 impl GatewayHandle {
@@ -89,9 +102,29 @@ impl GatewayHandle {
         self.address
     }
 
+    /// Reads certificates and keys again, without dropping a connection: those that stand go on, new
+    /// ones see what was read. Does nothing where no https is served. The same happens by itself
+    /// within a minute after the files have changed.
+    ///
+    /// # Errors
+    /// What is wrong with the files, as one sentence that was logged too. What was shown before is
+    /// shown further.
+    pub fn reload_tls(&self) -> Result<(), TlsError> {
+        certificates::reload(&self.shared)
+    }
+
     /// Whether it knows routes and keys, from their streams or from the last good copy.
     pub fn is_ready(&self) -> bool {
         self.routing.is_ready() && self.shared.trust.is_ready()
+    }
+
+    /// From here on these settings count: origins, limits, the largest upload. What cannot change
+    /// while the gateway runs stays as it was.
+    pub fn reload(&self, settings: &Settings) {
+        let policy = &self.shared.policy;
+        policy.store(Arc::new(
+            policy.load().reloaded(settings, &self.console_url),
+        ));
     }
 
     /// Stops it: readiness goes off, connections that wait to be accepted are served, requests under
@@ -133,7 +166,16 @@ pub fn start(deps: GatewayDeps) -> Result<GatewayHandle, StartError> {
     let followers = Followers::new(&deps, &end);
     let routing = followers.follow::<RoutingTable>(registry_streams(&deps.registry_urls));
     let trust = followers.follow::<TrustTable>(core_streams(&routing));
-    let shared = Arc::new(shared(&deps, &routing, trust, &stopping)?);
+    let (limiter, leasing) = limits(&deps);
+    let acme = acme(&deps)?;
+    let shared = Arc::new(shared(
+        &deps,
+        limiter,
+        acme.as_ref(),
+        &routing,
+        trust,
+        &stopping,
+    )?);
     let calls = Calls::new(
         InternalSigner::new(&deps.root, InternalRole::Gateway),
         deps.clock.clone(),
@@ -147,7 +189,7 @@ pub fn start(deps: GatewayDeps) -> Result<GatewayHandle, StartError> {
         incarnation,
         end.clone(),
     );
-    let control = control.start();
+    let control = control.start(leasing);
     let mut handle = GatewayHandle {
         address,
         threads: Vec::new(),
@@ -156,16 +198,64 @@ pub fn start(deps: GatewayDeps) -> Result<GatewayHandle, StartError> {
         control,
         routing,
         shared: Arc::clone(&shared),
+        console_url: deps.console_url,
     };
-    for (number, listener) in deps.listeners.into_iter().enumerate() {
-        let thread = engine::spawn(Arc::clone(&shared), listener, number);
+    if let Some(acme) = acme {
+        tokio::spawn(acme::keep(acme, Arc::clone(&shared), handle.end.clone()));
+    }
+    let mut https = Vec::new();
+    if let Some(served) = deps.https {
+        https = served.listeners;
+        if let Some(listener) = served.redirect {
+            redirect::start(listener, &deps.settings, &handle.stopping)
+                .map_err(StartError::Thread)?;
+        }
+    }
+    let mut https = https.into_iter();
+    for (number, plain) in deps.listeners.into_iter().enumerate() {
+        let doors = Doors {
+            plain,
+            https: https.next(),
+        };
+        let thread = engine::spawn(Arc::clone(&shared), doors, number);
         handle.threads.push(thread.map_err(StartError::Thread)?);
     }
     Ok(handle)
 }
 
+/// The limiter, and what is needed to fill its buckets if they are in Redis.
+fn limits(deps: &GatewayDeps) -> (Limiter, Option<Leasing>) {
+    let Some(buckets) = deps.buckets.clone() else {
+        return (Limiter::default(), None);
+    };
+    let (central, questions) = Central::new(buckets.answer_within());
+    let leasing = Leasing {
+        buckets,
+        questions,
+        space: deps.root.mark("limits"),
+    };
+    (Limiter::new(Some(central)), Some(leasing))
+}
+
+/// What obtains certificates, if the settings ask for it.
+fn acme(deps: &GatewayDeps) -> Result<Option<Arc<Acme>>, TlsError> {
+    let (Some(settings), Some(https)) = (&deps.settings.tls.acme, &deps.https) else {
+        return Ok(None);
+    };
+    let authorities = saas_tls::client_config(deps.settings.tls.ca_file.as_deref())?;
+    let acme = Acme::new(
+        settings.clone(),
+        &deps.settings.data_dir,
+        Arc::clone(&https.tls),
+        &authorities,
+    );
+    Ok(Some(Arc::new(acme)))
+}
+
 fn shared(
     deps: &GatewayDeps,
+    limiter: Limiter,
+    acme: Option<&Arc<Acme>>,
     routing: &Follower<RoutingTable>,
     trust: Follower<TrustTable>,
     stopping: &CancellationToken,
@@ -176,18 +266,21 @@ fn shared(
     let policy = Policy::new(&deps.settings, &deps.console_url, serves_console, &metrics);
     let table = GatewayTable::empty(Arc::clone(&fixed));
     Ok(Shared {
-        policy,
+        policy: ArcSwap::from_pointee(policy),
+        times: Times::new(deps.settings.shutdown_grace),
         table: ArcSwap::from_pointee(table),
         table_versions: watch::Sender::new(0),
         fixed,
-        own: health(deps, routing, &trust, stopping).router(),
+        own: health(deps, acme, routing, &trust, stopping).router(),
         trust,
-        limiter: Limiter::default(),
+        limiter,
         metrics,
         no_service: ServiceTraffic::default(),
         signer: AssertionSigner::new(&deps.root)?,
         presence: InternalSigner::new(&deps.root, InternalRole::Gateway),
         console: deps.console.clone(),
+        tls: deps.https.as_ref().map(|https| Arc::clone(&https.tls)),
+        gateways: AtomicU32::new(0),
         clock: deps.clock.clone(),
         random: deps.random.clone(),
         stopping: stopping.clone(),
@@ -197,9 +290,11 @@ fn shared(
 }
 
 /// Ready is who knows routes and keys, however old: the streams' being away is no reason to send
-/// requests elsewhere, because elsewhere they are away as well.
+/// requests elsewhere, because elsewhere they are away as well. Redis' being away is none either:
+/// limits are then less exact, and the log says so.
 fn health(
     deps: &GatewayDeps,
+    acme: Option<&Arc<Acme>>,
     routing: &Follower<RoutingTable>,
     trust: &Follower<TrustTable>,
     stopping: &CancellationToken,
@@ -211,7 +306,19 @@ fn health(
         .map(saas_config::Secret::expose);
     let access = Access::new(token, settings.environment.is_production());
     let (routing, trust) = (routing.clone(), trust.clone());
-    Health::new(deps.metrics.clone(), access, stopping.clone())
+    let mut health = Health::new(deps.metrics.clone(), access, stopping.clone());
+    if let Some(https) = &deps.https {
+        // No reason to send nobody here: the certificate of another gateway is as old.
+        let (tls, clock) = (Arc::clone(&https.tls), deps.clock.clone());
+        health = health.note("certificates", move || {
+            certificates::concerns(&tls, clock.now()).into_iter().next()
+        });
+    }
+    if let Some(acme) = acme {
+        let acme = Arc::clone(acme);
+        health = health.note("acme", move || acme.concern());
+    }
+    health
         .check("routing", move || {
             let is_known = routing.is_ready();
             async move {

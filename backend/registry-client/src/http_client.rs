@@ -1,27 +1,31 @@
-//! A small HTTP/1.1 client for calls between the platform's own processes.
+//! A small HTTP/1.1 client: plain for calls between the platform's own processes, with TLS for what is
+//! outside.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
+use saas_tls::rustls::ClientConfig;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Answers of our own processes are small; a larger one comes from somebody else.
 const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const FAR_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The address is no `http://` URL.
-    #[error("`{url}` is not a usable http:// address")]
+    /// The address is no URL.
+    #[error("`{url}` is not a usable address")]
     Url {
         /// What was given.
         url: String,
@@ -89,7 +93,14 @@ impl ClientError {
 /// Keeps connections open between calls. Cloning shares them.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
-    inner: Client<HttpConnector, Full<Bytes>>,
+    inner: Inner,
+}
+
+/// Two kinds, so that who speaks plain HTTP alone carries no TLS along.
+#[derive(Clone, Debug)]
+enum Inner {
+    Plain(Client<HttpConnector, Full<Bytes>>),
+    Secure(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
 }
 
 impl Default for HttpClient {
@@ -99,16 +110,26 @@ impl Default for HttpClient {
 }
 
 impl HttpClient {
-    /// A client with a connect time-out of two seconds.
+    /// A client for `http://` alone, with a connect time-out of two seconds.
     pub fn new() -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let inner = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(30))
-            .build(connector);
-        Self { inner }
+        Self {
+            inner: Inner::Plain(builder().build(connector(CONNECT_TIMEOUT))),
+        }
+    }
+
+    /// A client for `https://` and `http://`, which believes whom `config` does (see
+    /// [`saas_tls::client_config`]). Who is called may be far away: connecting may take ten seconds.
+    pub fn secure(config: &Arc<ClientConfig>) -> Self {
+        let mut connector = connector(FAR_CONNECT_TIMEOUT);
+        connector.enforce_http(false);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(ClientConfig::clone(config))
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        Self {
+            inner: Inner::Secure(builder().build(connector)),
+        }
     }
 
     /// Sends a request and returns as soon as the answer's head is there, whatever its status.
@@ -118,7 +139,11 @@ impl HttpClient {
         within: Duration,
     ) -> Result<Response<Incoming>, ClientError> {
         let url = request.uri().to_string();
-        match tokio::time::timeout(within, self.inner.request(request)).await {
+        let sent = match &self.inner {
+            Inner::Plain(client) => client.request(request),
+            Inner::Secure(client) => client.request(request),
+        };
+        match tokio::time::timeout(within, sent).await {
             Err(_) => Err(ClientError::TimedOut { url, after: within }),
             Ok(Err(source)) => Err(ClientError::Connect { url, source }),
             Ok(Ok(response)) => Ok(response),
@@ -158,6 +183,21 @@ impl HttpClient {
                 })
             })
     }
+}
+
+fn builder() -> hyper_util::client::legacy::Builder {
+    let mut builder = Client::builder(TokioExecutor::new());
+    builder
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(Duration::from_secs(30));
+    builder
+}
+
+fn connector(within: Duration) -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(within));
+    connector
 }
 
 fn build<B: Serialize>(

@@ -46,7 +46,10 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         ))
         .routes(routes!(instances::deregister::deregister_instance))
         .routes(routes!(instances::heartbeat::renew_instance))
-        .routes(routes!(instances::drain::drain_instance))
+        .routes(routes!(
+            instances::drain::drain_instance,
+            instances::undrain::undrain_instance
+        ))
         .routes(routes!(
             routes::list::list_routes,
             routes::create::create_route

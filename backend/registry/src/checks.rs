@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use saas_config::Networks;
 use saas_storage::Database;
-use saas_storage::registry::{InstanceKey, InstanceRecord, InstanceState};
+use saas_storage::registry::{InstanceKey, InstanceRecord};
 use saas_telemetry::Metrics;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -72,7 +72,8 @@ impl Checks {
             .table
             .services()
             .flat_map(|entry| &entry.instances)
-            .filter(|i| i.check.is_some() && i.state != InstanceState::Draining)
+            // Draining ones too: taken back into service, they go on with a verdict of today.
+            .filter(|i| i.check.is_some())
             .map(|instance| (&instance.key, instance))
             .collect();
         self.running.retain(|key, running| {

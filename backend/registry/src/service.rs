@@ -83,6 +83,11 @@ pub async fn start(deps: RegistryDeps) -> Result<RegistryService, StartError> {
         docs,
         shutdown,
     } = deps;
+    let seen = metrics.database().clone();
+    let database = database.observed(move |began| match began {
+        Ok(waited) => seen.wait.observe(waited),
+        Err(()) => drop(seen.unavailable.inc()),
+    });
     let clock = database.clock().clone();
     let catalog = Catalog::new(shutdown.clone());
     let outage = Outage::new(clock.clone(), metrics.clone());
@@ -119,7 +124,6 @@ pub async fn start(deps: RegistryDeps) -> Result<RegistryService, StartError> {
         database.clone(),
         catalog.clone(),
         metrics.clone(),
-        settings.database_max_connections,
         shutdown.clone(),
     ));
     let app = App::new(Parts {

@@ -209,6 +209,15 @@ async fn a_person_may_what_the_token_grants() {
         .await;
     answer.problem(403, "registration_token_required");
     let one = format!("{instances}/a");
+    let drain = format!("{one}/drain");
+    for (method, done) in [("POST", 200), ("DELETE", 204)] {
+        let answer = registry.call(method, &drain, &reader, &Value::Null).await;
+        answer.problem(403, "permission_denied");
+        registry
+            .call(method, &drain, &manager, &Value::Null)
+            .await
+            .expect(done);
+    }
     registry
         .call("DELETE", &one, &manager, &Value::Null)
         .await

@@ -176,6 +176,13 @@ async fn paths_and_queries_are_checked() {
     let drain = "/v1/services/orders/instances/a/drain?wait=601";
     let answer = registry.call("POST", drain, &token, &Value::Null).await;
     assert!(matches!(answer.status, 400 | 422), "{}", answer.status);
+    for path in [
+        "/v1/services/Orders/instances/a/drain",
+        "/v1/services/orders/instances/%00/drain",
+    ] {
+        let answer = registry.call("DELETE", path, &token, &Value::Null).await;
+        answer.problem(400, "invalid_path");
+    }
     let url = registry.url("/v1/services/orders");
     let stale = [("if-match", "3")];
     let answer = support::call("PATCH", &url, &token, &json!({"is_active": true}), &stale).await;

@@ -57,6 +57,11 @@ async fn postgres_is_stopped_and_comes_back() {
     }
     // Longer than the shortest lease: it would have ended.
     tokio::time::sleep(Duration::from_secs(5)).await;
+    let up = r#"database_up{kind="postgres"}"#;
+    while registry.sample(up).await != Some(0.0) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(registry.sample("database_unavailable_total").await > Some(0.0));
 
     let _server = tokio::task::spawn_blocking(move || {
         server.start_again().unwrap();
@@ -70,6 +75,9 @@ async fn postgres_is_stopped_and_comes_back() {
             break;
         }
         answer.problem(503, "database_unavailable");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    while registry.sample(up).await != Some(1.0) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     // Both leases were spared while heartbeats had nowhere to go.

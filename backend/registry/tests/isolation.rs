@@ -57,6 +57,7 @@ fn cases() -> Vec<Case> {
         ("register_instance", service, "POST", INSTANCES, new, 201),
         bare("renew_instance", service, "PUT", BEAT, 200),
         bare("drain_instance", service, "POST", DRAIN, 200),
+        bare("undrain_instance", service, "DELETE", DRAIN, 204),
         bare("deregister_instance", service, "DELETE", INSTANCE, 204),
         get("list_routes", "/v1/routes"),
         ("create_route", route, "POST", "/v1/routes", shop, 201),

@@ -75,6 +75,50 @@ async fn an_instance_registers_is_seen_renews_and_leaves() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_metrics_tell_which_service_lacks_instances() {
+    let home = Home::sqlite().await;
+    let registry = Registry::start(&home, noon()).await;
+    registry.register("orders", "a", 60).await.expect(201);
+    registry.register("orders", "b", 60).await.expect(201);
+    let up = r#"registry_service_instances{service="orders",kind="up"}"#;
+    assert_eq!(registry.sample(up).await, Some(2.0));
+    let operator = registry.operator();
+    for id in ["a", "b"] {
+        let path = format!("/v1/services/orders/instances/{id}");
+        let gone = registry.call("DELETE", &path, &operator, &Value::Null);
+        gone.await.expect(204);
+    }
+    assert_eq!(registry.sample(up).await, Some(0.0));
+    // Switched off, it misses nothing.
+    let change = json!({"is_active": false});
+    let path = "/v1/services/orders";
+    registry
+        .call("PATCH", path, &operator, &change)
+        .await
+        .expect(200);
+    assert_eq!(registry.sample(up).await, None);
+    registry.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_metrics_tell_of_the_database() {
+    let home = Home::postgres().await;
+    let registry = Registry::start(&home, noon()).await;
+    let up = r#"database_up{kind="postgres"}"#;
+    // Looked at by a task beside the requests.
+    while registry.sample("database_size_bytes").await.unwrap_or(0.0) < 1e6 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(registry.sample(up).await, Some(1.0));
+    assert_eq!(registry.sample("database_replicas").await, Some(0.0));
+    let begun = registry.sample("database_pool_wait_seconds_count").await;
+    assert!(begun > Some(0.0), "{begun:?}");
+    let refused = registry.sample("database_unavailable_total").await;
+    assert_eq!(refused, Some(0.0));
+    registry.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lease_that_is_not_renewed_ends() {
     let home = Home::sqlite().await;
     let registry = Registry::start(&home, noon()).await;
@@ -222,8 +266,10 @@ async fn draining_what_is_not_there_is_404() {
     let home = Home::sqlite().await;
     let registry = Registry::start(&home, noon()).await;
     let path = "/v1/services/orders/instances/a/drain";
-    let answer = registry
-        .call("POST", path, &registry.operator(), &Value::Null)
-        .await;
-    answer.problem(404, "not_found");
+    for method in ["POST", "DELETE"] {
+        let answer = registry
+            .call(method, path, &registry.operator(), &Value::Null)
+            .await;
+        answer.problem(404, "not_found");
+    }
 }

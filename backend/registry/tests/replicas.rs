@@ -169,6 +169,30 @@ async fn a_gateway_reports_to_one_and_the_other_answers_the_drain() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_undoes_the_drain_that_the_other_waits_for() {
+    let home = Home::postgres().await;
+    let [one, two] = pair(&home).await;
+    one.register("orders", "a", 60).await.expect(201);
+    let gateway = Uuid::from_u128(7);
+    one.report(gateway, None, &json!({})).await;
+    let mut stream = two.stream(None).await;
+    let path = "/v1/services/orders/instances/a/drain";
+    let waiting = format!("{path}?wait=60");
+    let operator = one.operator();
+    let (report, ()) = tokio::join!(one.call("POST", &waiting, &operator, &Value::Null), async {
+        stream.until_instances("orders", &[("a", "draining")]).await;
+        two.call("DELETE", path, &operator, &Value::Null)
+            .await
+            .expect(204);
+        stream.until_instances("orders", &[("a", "up")]).await;
+        // Both marks are seen and nothing is in flight: drained it is not.
+        one.report(gateway, Some(&stream.seen), &json!({})).await;
+    });
+    let undone = json!({"drained": false, "waiting_for": [], "unknown": []});
+    assert_eq!(report.expect(200).body, undone);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_that_create_the_same_route_at_once_make_one() {
     let home = Home::postgres().await;
     let [one, two] = pair(&home).await;

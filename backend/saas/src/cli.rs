@@ -4,10 +4,12 @@
     reason = "these comments are the help's text, in which backticks would be shown"
 )]
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use saas_domain::{InstanceId, ServiceName};
+use saas_domain::{EmailAddress, InstanceId, ServiceName};
+
+use crate::host_name::HostName;
 
 /// A platform for launching a software-as-a-service product: service registry, API gateway, core
 /// service and console in one program.
@@ -29,8 +31,8 @@ pub enum Command {
     /// Run the whole platform in one process: registry, gateway, core and console.
     ///
     /// Data lies in DATA_DIR (./data), in SQLite unless DATABASE_URL says otherwise. The first
-    /// start makes an administrator (ADMIN_EMAIL) and prints the one-time password once. When
-    /// ready it writes DATA_DIR/run.json with the addresses and the process identifier.
+    /// start makes an administrator (ADMIN_EMAIL) and prints the one-time password once; in
+    /// production, `saas one-time-password` does. When ready it writes DATA_DIR/run.json with the addresses and the process identifier.
     Up,
     /// Run the service registry alone, on PostgreSQL.
     Registry,
@@ -47,13 +49,27 @@ pub enum Command {
     /// Make tokens for business services.
     #[command(subcommand)]
     Token(Token),
+    /// Help people who cannot sign in.
+    #[command(subcommand)]
+    User(User),
     /// Take an instance out of service: no new requests, wait for those under way.
     ///
     /// For a Kubernetes preStop hook and for scripts. Exit status 1 if requests were still under
     /// way, or a gateway had not confirmed, when the wait was over.
     Drain(Drain),
+    /// Take an instance back into service that is draining.
+    ///
+    /// It gets requests again, as soon as its check passes if it has one. Nothing changes if it is
+    /// not draining.
+    Undrain(Instance),
     /// Ask a service on this machine whether it is ready; needs no shell and no curl.
     Healthcheck(Healthcheck),
+    /// Print the first administrator's one-time password, and forget it.
+    ///
+    /// For production, where the first start does not print it: it would stay in collected logs. To
+    /// be run where core runs, as in `docker compose exec core saas one-time-password`. Not needed if
+    /// ADMIN_PASSWORD was set.
+    OneTimePassword,
     /// Print a service's OpenAPI description.
     Openapi {
         /// Whose.
@@ -87,6 +103,14 @@ pub enum Config {
     },
     /// List every setting with its value and where it comes from. Secrets are masked.
     Show(Output),
+    /// Write a .env file for docker-compose.prod.yml, with fresh secrets, readable by its owner only.
+    Generate(Generate),
+    /// Print the document of all settings, in Markdown.
+    Document {
+        /// In which language.
+        #[arg(long, value_enum, default_value_t = InLanguage::En)]
+        language: InLanguage,
+    },
 }
 
 /// `saas token …`
@@ -106,15 +130,37 @@ pub enum Token {
     },
 }
 
-/// `saas drain`
+/// `saas user …`
+#[derive(Debug, Subcommand)]
+pub enum User {
+    /// Give somebody a new one-time password, in place of a lost one.
+    ///
+    /// For whoever runs the platform, whether it runs at the moment or not; it takes the platform's
+    /// settings and data directory. Prints the password, this once. It must be changed at the first
+    /// sign-in. The person's sessions end.
+    ResetPassword {
+        /// The e-mail address they sign in with.
+        email: EmailAddress,
+    },
+}
+
+/// Which instance.
 #[derive(Debug, Args)]
-pub struct Drain {
+pub struct Instance {
     /// The service's name.
     #[arg(long)]
     pub service: ServiceName,
     /// The instance's identifier.
     #[arg(long)]
     pub instance: InstanceId,
+}
+
+/// `saas drain`
+#[derive(Debug, Args)]
+pub struct Drain {
+    /// Which instance.
+    #[command(flatten)]
+    pub which: Instance,
     /// For how many seconds to wait.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(0..=300))]
     pub wait: u32,
@@ -156,6 +202,33 @@ pub enum Described {
     Core,
     /// The registry.
     Registry,
+}
+
+/// `saas config generate`
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// The domain: the API is reached at api.DOMAIN, the console at admin.DOMAIN.
+    #[arg(long, required_unless_present = "example")]
+    pub domain: Option<HostName>,
+    /// The first administrator's e-mail address, to which Let's Encrypt writes, too.
+    #[arg(long, required_unless_present = "example")]
+    pub email: Option<EmailAddress>,
+    /// Where to write; what is there is never overwritten. `-` prints.
+    #[arg(long, default_value = ".env")]
+    pub output: PathBuf,
+    /// Print the file without values, as .env.prod.example has it.
+    #[arg(long, conflicts_with_all = ["domain", "email", "output"])]
+    pub example: bool,
+}
+
+/// A language of documents.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum InLanguage {
+    /// English
+    En,
+    /// Chinese
+    #[value(name = "zh-CN")]
+    ZhCn,
 }
 
 /// The commands that have settings of their own.

@@ -10,6 +10,9 @@ use std::{
 
 use crate::platform::run_file;
 
+/// Where the first administrator's password lies in production, until somebody asked for it.
+pub(crate) const ONE_TIME_PASSWORD_FILE: &str = "one-time-password";
+
 /// How long a command waits for another one that changes the same data.
 const TURN: Duration = Duration::from_mins(1);
 const BETWEEN: Duration = Duration::from_millis(20);
@@ -110,6 +113,25 @@ impl DataDir {
             path: self.path.clone(),
             source,
         })
+    }
+
+    /// Writes a new file that nobody but this user reads; returns where it is. One of that name is
+    /// replaced.
+    pub fn write_secret(&self, name: &str, content: &str) -> Result<PathBuf, DataDirError> {
+        let path = self.path.join(name);
+        let write = || {
+            self.remove(name);
+            let mut options = File::options();
+            options.write(true).create_new(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            writeln!(options.open(&path)?, "{content}")
+        };
+        write().map_err(|source| DataDirError::Unusable {
+            path: self.path.clone(),
+            source,
+        })?;
+        Ok(path)
     }
 
     /// Removes a file; one that is not there is no error.

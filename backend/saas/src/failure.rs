@@ -88,7 +88,8 @@ correctable_from!(
     MigrationError,
     StorageError,
     saas_telemetry::StartError,
-    saas_security::KeyError
+    saas_security::KeyError,
+    saas_tls::TlsError
 );
 
 impl From<io::Error> for Failure {

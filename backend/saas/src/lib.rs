@@ -6,11 +6,13 @@ mod commands;
 mod console;
 mod data_dir;
 mod failure;
+pub mod host_name;
 pub mod platform;
 
 use std::process::ExitCode;
 
-use cli::{Cli, Command, Config, Token};
+use cli::{Cli, Command, Config, Token, User};
+use data_dir::ONE_TIME_PASSWORD_FILE;
 pub use data_dir::{DataDir, DataDirError};
 pub use failure::Failure;
 
@@ -25,13 +27,18 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Migrate(command) => commands::migrate::run(&command),
         Command::Config(Config::Check { role }) => commands::config::check(role),
         Command::Config(Config::Show(output)) => commands::config::show(&output),
+        Command::Config(Config::Generate(generate)) => commands::generate::run(&generate),
+        Command::Config(Config::Document { language }) => commands::config::document(language),
         Command::Token(Token::Create {
             service,
             public,
             days,
         }) => commands::token::create(&service, public, days),
+        Command::User(User::ResetPassword { email }) => commands::user::reset_password(&email),
         Command::Drain(drain) => commands::drain::run(&drain),
+        Command::Undrain(which) => commands::drain::undo(&which),
         Command::Healthcheck(healthcheck) => commands::healthcheck::run(&healthcheck),
+        Command::OneTimePassword => commands::one_time_password::run(),
         Command::Openapi { service } => commands::openapi::run(service),
     };
     match done {

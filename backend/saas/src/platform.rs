@@ -7,7 +7,7 @@ mod first_word;
 mod parts;
 pub mod run_file;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use saas_config::{Role, Settings};
 use saas_core::FirstRun;
@@ -91,6 +91,7 @@ impl Platform {
                 addresses.push(("Console", url.as_str()));
             }
             addresses.push(("Gateway", url));
+            addresses.extend(part.https_url.as_deref().map(|url| ("HTTPS", url)));
         }
         addresses.extend(self.run.registry.as_deref().map(|url| ("Registry", url)));
         addresses.extend(self.run.core.as_deref().map(|url| ("Core", url)));
@@ -105,6 +106,42 @@ impl Platform {
     /// The administrator that this start made, if there was none.
     pub fn first_run(&self) -> Option<&FirstRun> {
         self.core.as_ref()?.first_run.as_ref()
+    }
+
+    /// From here on these settings count, as far as they may change while the platform runs.
+    pub fn reload(&self, settings: &Settings) {
+        if let Some(part) = &self.gateway {
+            part.handle.reload(settings);
+        }
+    }
+
+    /// Reads the gateway's certificates again, without dropping a connection; does nothing where no
+    /// https is served.
+    ///
+    /// # Errors
+    /// What is wrong with the files; what was shown before is shown further.
+    pub fn reload_tls(&self) -> Result<(), saas_tls::TlsError> {
+        match &self.gateway {
+            Some(gateway) => gateway.handle.reload_tls(),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether it runs with `ENVIRONMENT=production`.
+    pub fn is_production(&self) -> bool {
+        self.settings.environment.is_production()
+    }
+
+    /// Puts the first administrator's one-time password into a file of the data directory that only
+    /// this user reads; returns where it is.
+    ///
+    /// # Errors
+    /// When the data directory cannot be written to.
+    pub fn keep_one_time_password(&self, password: &str) -> Result<PathBuf, Failure> {
+        let kept = self
+            .data_dir
+            .write_secret(crate::ONE_TIME_PASSWORD_FILE, password)?;
+        Ok(kept)
     }
 
     /// Fires when a part cannot go on and the process has to be started afresh.

@@ -30,6 +30,15 @@ impl RootSecret {
         }
     }
 
+    /// A name for a purpose that no other installation has, of 16 hexadecimal digits. It tells
+    /// nothing of the secret. While the secret is rotated it stays: it is the previous one's.
+    pub fn mark(&self, purpose: &str) -> String {
+        let oldest = self.previous.as_ref().unwrap_or(&self.current);
+        let key = expand(oldest, b"mark", purpose);
+        let (first, _) = key.split_first_chunk().unwrap_or((&[0; 8], &[]));
+        format!("{:016x}", u64::from_be_bytes(*first))
+    }
+
     /// The key for a purpose (HKDF-SHA-256, RFC 5869), under the current secret.
     pub(crate) fn derive(&self, salt: &[u8], purpose: &str) -> Key {
         expand(&self.current, salt, purpose)
@@ -69,6 +78,10 @@ mod tests {
         assert_eq!(root.derive(b"a", "x"), root.derive(b"a", "x"));
         assert_ne!(root.derive(b"a", "x"), root.derive(b"a", "y"));
         assert_ne!(root.derive(b"a", "x"), root.derive(b"b", "x"));
+        assert_eq!(root.mark("x").len(), 16);
+        assert_ne!(root.mark("x"), root.mark("y"));
+        let rotated = RootSecret::new(b"another", Some(b"0123456789abcdef0123456789abcdef"));
+        assert_eq!(root.mark("x"), rotated.mark("x"));
         assert!(!format!("{root:?}").contains("0123"));
     }
 }

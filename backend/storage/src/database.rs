@@ -63,9 +63,26 @@ pub enum DatabaseKind {
     Postgres,
 }
 
+impl DatabaseKind {
+    /// Its name, for labels.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
 /// The database. Cloning shares its pools.
 #[derive(Clone)]
-pub struct Database(Arc<Pools>);
+pub struct Database {
+    pools: Arc<Pools>,
+    observer: Option<Observer>,
+}
+
+/// Told of each transaction how long it waited until it had begun, or that it could not begin
+/// because the database was not available.
+pub type Observer = Arc<dyn Fn(Result<Duration, ()>) + Send + Sync>;
 
 struct Pools {
     kind: DatabaseKind,
@@ -81,7 +98,7 @@ struct Pools {
 
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Database({:?})", self.0.kind)
+        write!(f, "Database({:?})", self.pools.kind)
     }
 }
 
@@ -109,7 +126,7 @@ impl Database {
             let listener = Listener::start(settings.url, signals.clone());
             (DatabaseKind::Postgres, pool.clone(), pool, Some(listener))
         };
-        Ok(Self(Arc::new(Pools {
+        let pools = Arc::new(Pools {
             kind,
             writer,
             readers,
@@ -118,22 +135,43 @@ impl Database {
             installation: OnceCell::new(),
             signals,
             _listener: listener,
-        })))
+        });
+        Ok(Self {
+            pools,
+            observer: None,
+        })
+    }
+
+    /// The same database, whose transactions are told to `observer`: how long each waited until it
+    /// had begun. Those of other clones are not.
+    #[must_use]
+    pub fn observed(
+        mut self,
+        observer: impl Fn(Result<Duration, ()>) + Send + Sync + 'static,
+    ) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    pub(crate) fn observe(&self, began: Result<Duration, ()>) {
+        if let Some(observer) = &self.observer {
+            observer(began);
+        }
     }
 
     /// Which of the two databases it is.
     pub fn kind(&self) -> DatabaseKind {
-        self.0.kind
+        self.pools.kind
     }
 
     /// The injected clock.
     pub fn clock(&self) -> &Clock {
-        &self.0.clock
+        &self.pools.clock
     }
 
     /// The injected source of randomness.
     pub fn random(&self) -> &Random {
-        &self.0.random
+        &self.pools.random
     }
 
     /// Whether the database answers and, on PostgreSQL, keeps tenants apart: the tenant role
@@ -159,12 +197,12 @@ impl Database {
     pub fn connections(&self) -> (u32, u32) {
         let (size, idle) = match self.kind() {
             DatabaseKind::Postgres => {
-                let pool = self.0.writer.get_postgres_connection_pool();
+                let pool = self.pools.writer.get_postgres_connection_pool();
                 (pool.size(), pool.num_idle())
             }
             DatabaseKind::Sqlite => {
-                let writer = self.0.writer.get_sqlite_connection_pool();
-                let readers = self.0.readers.get_sqlite_connection_pool();
+                let writer = self.pools.writer.get_sqlite_connection_pool();
+                let readers = self.pools.readers.get_sqlite_connection_pool();
                 (
                     writer.size() + readers.size(),
                     writer.num_idle() + readers.num_idle(),
@@ -175,10 +213,22 @@ impl Database {
         (size.saturating_sub(idle), idle)
     }
 
+    /// The most connections there may be.
+    pub fn connection_limit(&self) -> u32 {
+        match self.kind() {
+            DatabaseKind::Postgres => {
+                let pool = self.pools.writer.get_postgres_connection_pool();
+                pool.options().get_max_connections()
+            }
+            // One writes.
+            DatabaseKind::Sqlite => 1 + SQLITE_READERS,
+        }
+    }
+
     /// Closes every connection once it is free; later calls fail with
     /// [`StorageError::Unavailable`].
     pub async fn close(&self) {
-        for pool in [&self.0.readers, &self.0.writer] {
+        for pool in [&self.pools.readers, &self.pools.writer] {
             if let Err(error) = pool.close_by_ref().await {
                 tracing::warn!(%error, "a database pool did not close");
             }
@@ -187,21 +237,21 @@ impl Database {
 
     pub(crate) fn connection(&self, access: Access) -> &DatabaseConnection {
         match access {
-            Access::Write => &self.0.writer,
-            Access::Read => &self.0.readers,
+            Access::Write => &self.pools.writer,
+            Access::Read => &self.pools.readers,
         }
     }
 
     pub(crate) fn backend(&self) -> DbBackend {
-        self.0.writer.get_database_backend()
+        self.pools.writer.get_database_backend()
     }
 
     pub(crate) fn signals(&self) -> &Signals {
-        &self.0.signals
+        &self.pools.signals
     }
 
     pub(crate) fn installation_cell(&self) -> &OnceCell<Installation> {
-        &self.0.installation
+        &self.pools.installation
     }
 }
 

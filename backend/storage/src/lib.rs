@@ -9,6 +9,7 @@ mod changes;
 pub mod core;
 mod database;
 mod error;
+mod figures;
 mod installation;
 mod isolation;
 mod leader;
@@ -17,7 +18,8 @@ mod time;
 mod transaction;
 
 pub use changes::{Change, ChangeLog, ChangePosition, ChangeStream, ChangeWatch, Changes};
-pub use database::{Database, DatabaseKind, DatabaseSettings};
+pub use database::{Database, DatabaseKind, DatabaseSettings, Observer};
 pub use error::{Cause, StorageError};
+pub use figures::{DatabaseFigures, ReplicaFigures};
 pub use installation::Installation;
 pub use transaction::{SystemTx, TenantTx};

@@ -1,5 +1,7 @@
 //! The only two ways in: a transaction of one tenant, and one of the system.
 
+use std::time::Instant;
+
 use chrono::{DateTime, Utc};
 use saas_domain::{Clock, Random, TenantId};
 use saas_migration::{SYSTEM_ROLE, TENANT_ROLE};
@@ -169,6 +171,21 @@ pub(crate) struct Session {
 
 impl Session {
     async fn begin(
+        database: &Database,
+        access: Access,
+        tenant: Option<TenantId>,
+    ) -> Result<Self, StorageError> {
+        let asked = Instant::now();
+        let begun = Self::open(database, access, tenant).await;
+        match &begun {
+            Ok(_) => database.observe(Ok(asked.elapsed())),
+            Err(error) if error.is_unavailable() => database.observe(Err(())),
+            Err(_) => {}
+        }
+        begun
+    }
+
+    async fn open(
         database: &Database,
         access: Access,
         tenant: Option<TenantId>,

@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use saas_storage::{ChangePosition, ChangeStream, Changes};
@@ -18,7 +19,28 @@ on_both!(
     a_reading_transaction_refuses_to_write,
     one_leads_until_its_lease_ends_or_it_resigns,
     a_new_epoch_makes_old_positions_unknown,
+    it_is_measured_and_its_transactions_are_told_to_who_asked,
 );
+
+async fn it_is_measured_and_its_transactions_are_told_to_who_asked(t: Fixture) {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let to = told.clone();
+    let observed = t.db.clone().observed(move |began| {
+        to.lock().unwrap().push(began.is_ok());
+    });
+    observed.ping().await.unwrap();
+    assert_eq!(*told.lock().unwrap(), [true]);
+    // Another clone's are its own.
+    let figures = t.db.figures().await.unwrap();
+    assert!(figures.size_bytes > 10_000, "{figures:?}");
+    assert_eq!(figures.replicas, []);
+    assert_eq!(*told.lock().unwrap(), [true]);
+    let (in_use, idle) = t.db.connections();
+    assert!(in_use + idle <= t.db.connection_limit());
+    observed.close().await;
+    assert!(observed.ping().await.unwrap_err().is_unavailable());
+    assert_eq!(*told.lock().unwrap(), [true, false]);
+}
 
 async fn a_new_database_is_ready_and_knows_itself(t: Fixture) {
     t.db.ready().await.unwrap();

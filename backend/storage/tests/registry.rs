@@ -23,6 +23,8 @@ on_both!(
     nothing_expires_until_one_lease_after_the_service_was_resumed,
     renewing_and_expiring_at_once_never_deadlocks,
     a_draining_instance_keeps_its_lease_without_heartbeats,
+    a_drain_is_undone_once_and_the_lease_is_the_usual_one,
+    registering_again_ends_a_drain_and_renewing_does_not,
     a_service_changes_only_for_the_version_it_was_read_in,
     a_service_is_forgotten_when_nothing_holds_it,
     a_route_lives_and_its_version_guards_it,
@@ -187,6 +189,43 @@ async fn a_draining_instance_keeps_its_lease_without_heartbeats(t: Fixture) {
     assert!((28..=30).contains(&left.num_seconds()), "{left}");
     let unknown = instance("orders", "b", 5).key;
     assert!(!instances::drain(&tx, &unknown, keep).await.unwrap());
+}
+
+async fn a_drain_is_undone_once_and_the_lease_is_the_usual_one(t: Fixture) {
+    let before = register(&t.db, instance("orders", "a", 15)).await.instance;
+    let tx = t.db.system("test").await.unwrap();
+    assert!(instances::set_check(&tx, &before, true).await.unwrap());
+    let key = &before.key;
+    assert!(!instances::undrain(&tx, key).await.unwrap());
+    let keep = Duration::from_mins(10);
+    assert!(instances::drain(&tx, key, keep).await.unwrap());
+    assert!(instances::undrain(&tx, key).await.unwrap());
+    assert!(!instances::undrain(&tx, key).await.unwrap());
+    let after = instances::find(&tx, key).await.unwrap().unwrap();
+    assert_eq!(
+        (after.state, after.check_passing),
+        (InstanceState::Up, Some(true))
+    );
+    let left = after.lease_expires_at - tx.database_time().await.unwrap();
+    assert!((13..=15).contains(&left.num_seconds()), "{left}");
+    let unknown = instance("orders", "b", 5).key;
+    assert!(!instances::undrain(&tx, &unknown).await.unwrap());
+}
+
+async fn registering_again_ends_a_drain_and_renewing_does_not(t: Fixture) {
+    let wanted = instance("orders", "a", 15);
+    register(&t.db, wanted.clone()).await;
+    let tx = t.db.system("test").await.unwrap();
+    let drained = instances::drain(&tx, &wanted.key, Duration::ZERO).await;
+    assert!(drained.unwrap());
+    let keys = std::slice::from_ref(&wanted.key);
+    assert_eq!(instances::renew(&tx, keys).await.unwrap().len(), 1);
+    let renewed = instances::find(&tx, &wanted.key).await.unwrap().unwrap();
+    assert_eq!(renewed.state, InstanceState::Draining);
+    tx.commit().await.unwrap();
+    let again = register(&t.db, wanted).await;
+    assert!(again.is_changed);
+    assert_eq!(again.instance.state, InstanceState::Up);
 }
 
 async fn renewing_and_expiring_at_once_never_deadlocks(t: Fixture) {

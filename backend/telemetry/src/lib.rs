@@ -5,8 +5,9 @@ mod metrics;
 
 pub use logs::{LogFormat, LogHandle, LogSettings, StartError, start};
 pub use metrics::{
-    CacheMetrics, CoreMetrics, EndpointMetrics, Exposition, GatewayMetrics, HttpMetrics, Kind,
-    Latency, Metrics, PoolMetrics, RegistryMetrics, SECONDS_BUCKETS, Service,
+    CacheMetrics, CertificateName, CoreMetrics, DatabaseMetrics, DatabaseServerMetrics, Described,
+    EndpointMetrics, Exposition, GatewayMetrics, HttpMetrics, Kind, Latency, Metrics,
+    RegistryMetrics, Replica, SECONDS_BUCKETS, Service, ServiceKind, Tenant,
 };
 pub use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge};
 pub use tracing::Level;

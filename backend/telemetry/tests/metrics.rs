@@ -93,13 +93,100 @@ fn the_process_is_described() {
 }
 
 #[test]
+fn the_disk_of_the_data_directory_is_told() {
+    let metrics = Metrics::new("core");
+    assert!(!metrics.encode(Exposition::Text).contains("saas_data_dir"));
+    metrics.watch_disk(std::env::temp_dir());
+    let text = metrics.encode(Exposition::Text);
+    let (free, size) = (
+        sample(&text, "saas_data_dir_free_bytes").unwrap(),
+        sample(&text, "saas_data_dir_size_bytes").unwrap(),
+    );
+    assert!(0.0 < free && free <= size, "{text}");
+    // What cannot be asked shows nothing.
+    let metrics = Metrics::new("core");
+    metrics.watch_disk("/there/is/nothing");
+    let text = metrics.encode(Exposition::Text);
+    assert!(!text.contains("saas_data_dir_free_bytes "), "{text}");
+}
+
+/// Every group, as some service has it.
+fn everything() -> Metrics {
+    let metrics = Metrics::new("all");
+    metrics.watch_disk(std::env::temp_dir());
+    let _ = (
+        metrics.database(),
+        metrics.database_server(),
+        metrics.cache(),
+        metrics.registry(),
+        metrics.core(),
+        metrics.gateway(),
+    );
+    metrics
+}
+
+#[test]
+fn what_is_told_is_described() {
+    let metrics = everything();
+    let described = metrics.described();
+    let mut names = HashSet::new();
+    for family in &described {
+        assert!(names.insert(&*family.name), "{family:?} is there twice");
+        assert!(!family.help.is_empty(), "{family:?}");
+    }
+    for line in metrics.encode(Exposition::Text).lines() {
+        let Some(rest) = line.strip_prefix("# TYPE ") else {
+            continue;
+        };
+        let (name, kind) = rest.split_once(' ').unwrap();
+        let found = described.iter().find(|family| family.name == name);
+        let kind = if name.ends_with("_info") {
+            "info"
+        } else {
+            kind
+        };
+        assert_eq!(found.map(|family| family.kind), Some(kind), "{line}");
+    }
+}
+
+/// `UPDATE_DOCS=1 cargo test -p saas-telemetry` writes it afresh.
+#[test]
+fn the_documents_list_every_metric() {
+    let rows = everything().described().into_iter().map(|family| {
+        let told = family.help.replace('|', "\\|");
+        format!("| `{}` | {} | {told} |\n", family.name, family.kind)
+    });
+    let table: String = rows.collect();
+    for (document, head) in [
+        ("MONITORING.md", "| metric | type | what it says |"),
+        ("zh-CN/MONITORING.md", "| 指标 | 类型 | 含义 |"),
+    ] {
+        let path = format!("{}/../../docs/{document}", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (begin, end) = ("<!-- metrics: begin -->\n", "<!-- metrics: end -->");
+        let (before, rest) = text.split_once(begin).unwrap();
+        let (_, after) = rest.split_once(end).unwrap();
+        let wanted = format!("{before}{begin}{head}\n|---|---|---|\n{table}{end}{after}");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&path, wanted).unwrap();
+            continue;
+        }
+        assert!(
+            text == wanted,
+            "docs/{document} is stale: UPDATE_DOCS=1 cargo test -p saas-telemetry"
+        );
+    }
+}
+
+#[test]
 fn both_formats_are_well_formed() {
     let metrics = Metrics::new("all");
     metrics
         .http()
         .record("GET", "/v1/\"odd\"\\path", 200, Duration::from_millis(1));
     let _ = (
-        metrics.pool(),
+        metrics.database(),
+        metrics.database_server(),
         metrics.cache(),
         metrics.registry(),
         metrics.core(),

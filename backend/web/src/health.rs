@@ -35,6 +35,7 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 const STARTING: Duration = Duration::from_secs(5);
 
 type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+type Note = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// Who may see details and metrics.
 #[derive(Clone)]
@@ -91,6 +92,7 @@ pub struct Health {
     /// Whether every check has passed once.
     was_ready: Arc<AtomicBool>,
     checks: Vec<(&'static str, Check)>,
+    notes: Vec<(&'static str, Note)>,
 }
 
 impl fmt::Debug for Health {
@@ -130,9 +132,9 @@ pub struct HealthDetail {
 pub struct CheckReport {
     /// The check's name.
     pub name: &'static str,
-    /// `ok` or `failed`.
+    /// `ok`, `failed`, or `warning` for what needs a look and decides nothing.
     pub status: &'static str,
-    /// Why it failed, and what to do.
+    /// What is wrong, and what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// How long it took.
@@ -150,7 +152,20 @@ impl Health {
             started: Instant::now(),
             was_ready: Arc::default(),
             checks: Vec::new(),
+            notes: Vec::new(),
         }
+    }
+
+    /// Adds something that whoever looks at readiness should know and that does not decide it:
+    /// `None` while all is well, else one sentence for operators.
+    #[must_use]
+    pub fn note(
+        mut self,
+        name: &'static str,
+        note: impl Fn() -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.notes.push((name, Arc::new(note)));
+        self
     }
 
     /// Adds a check that has to pass for the service to be ready. Its error is one sentence for
@@ -177,13 +192,22 @@ impl Health {
             return (false, vec![stopping]);
         }
         let checks = self.checks.iter().map(|(name, check)| run(name, check));
-        let reports = join_all(checks).await;
+        let mut reports = join_all(checks).await;
         let is_ready = reports.iter().all(|report| report.status == "ok");
         if is_ready {
             self.was_ready.store(true, Ordering::Relaxed);
         } else {
             self.tell(&reports);
         }
+        reports.extend(self.notes.iter().map(|(name, note)| {
+            let detail = note();
+            CheckReport {
+                name,
+                status: if detail.is_none() { "ok" } else { "warning" },
+                detail,
+                milliseconds: 0,
+            }
+        }));
         (is_ready, reports)
     }
 

@@ -2,5 +2,6 @@
 
 pub(crate) mod account;
 pub(crate) mod model;
+pub(crate) mod reset;
 pub(crate) mod routes;
 pub(crate) mod service;

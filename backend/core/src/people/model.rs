@@ -1,6 +1,7 @@
 //! People as an operator sees them.
 
 use chrono::{DateTime, Utc};
+use garde::Validate;
 use saas_domain::{EmailAddress, UserId};
 use saas_storage::core::users;
 use saas_web::ETag;
@@ -95,4 +96,13 @@ impl From<users::User> for Person {
 pub(crate) struct PasswordReset {
     /// The password.
     pub one_time_password: String,
+}
+
+/// Whose password is lost.
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ResetRequest {
+    /// The address they sign in with.
+    #[garde(skip)]
+    pub email: EmailAddress,
 }

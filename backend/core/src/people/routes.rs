@@ -8,6 +8,7 @@
 use axum::{extract::State, response::IntoResponse};
 use garde::Validate;
 use saas_domain::{EmailAddress, UserId};
+use saas_security::InternalRole;
 use saas_storage::core::{
     Place,
     users::{UserFilter, UserStatus as Status},
@@ -18,11 +19,14 @@ use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    model::{PasswordReset, Person, UserStatus},
-    service,
+    model::{PasswordReset, Person, ResetRequest, UserStatus},
+    reset, service,
 };
 use crate::{
-    access::caller::{Require, may},
+    access::{
+        caller::{Require, may},
+        internal::Internal,
+    },
     input::is_plain,
     refusal::Refusal,
     state::Core,
@@ -177,5 +181,15 @@ async fn reset_password(
     Require { caller, .. }: Require<may::PlatformUserManage>,
     ApiPath(id): ApiPath<UserId>,
 ) -> Result<ApiJson<PasswordReset>, Refusal> {
-    Ok(ApiJson(service::reset_password(&core, &caller, id).await?))
+    Ok(ApiJson(reset::for_operator(&core, &caller, id).await?))
+}
+
+/// For `saas user reset-password`. Not in the description: only our own command line calls it.
+pub(crate) async fn reset_password_of(
+    State(core): State<Core>,
+    internal: Internal,
+    ApiJson(request): ApiJson<ResetRequest>,
+) -> Result<ApiJson<PasswordReset>, Refusal> {
+    internal.only(&[InternalRole::Operator])?;
+    Ok(ApiJson(reset::for_machine(&core, &request.email).await?))
 }

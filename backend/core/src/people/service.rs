@@ -2,9 +2,8 @@
 
 use chrono::Duration;
 use saas_domain::UserId;
-use saas_security::one_time_password;
 use saas_storage::{
-    SystemTx,
+    StorageError, SystemTx,
     core::{
         Place, lock,
         sessions::{self, RevokeReason},
@@ -14,7 +13,7 @@ use saas_storage::{
 };
 use saas_web::{ETag, IfMatch, Problem};
 
-use super::model::{PasswordReset, Person};
+use super::model::Person;
 use crate::{
     access::caller::Caller,
     audit::{
@@ -26,7 +25,7 @@ use crate::{
     trust::Subject,
 };
 
-fn unknown() -> Problem {
+pub(super) fn unknown() -> Problem {
     Problem::not_found("there is nobody with this identifier")
 }
 
@@ -77,7 +76,8 @@ pub(crate) async fn disable(
         );
     }
     let after = set_status(core, &tx, before, UserStatus::Disabled).await?;
-    let mut subjects = shut_out(core, &tx, id, RevokeReason::Disabled).await?;
+    let lifetime = core.rules.access_lifetime;
+    let mut subjects = shut_out(&tx, id, RevokeReason::Disabled, lifetime).await?;
     subjects.push(Subject::User(id));
     audit::write(&tx, Entry::by(caller, Action::UserDisabled).on(&id)).await?;
     core.commit(tx, &subjects).await?;
@@ -103,26 +103,6 @@ pub(crate) async fn enable(
     Ok(after.into())
 }
 
-/// Gives a person a one-time password and ends their sessions.
-pub(crate) async fn reset_password(
-    core: &Core,
-    caller: &Caller,
-    id: UserId,
-) -> Result<PasswordReset, Refusal> {
-    let one_time_password = one_time_password(&core.random);
-    let seat = core.passwords.sit()?;
-    let hash = seat.hash(&one_time_password).await?;
-    drop(seat);
-    let tx = core.db.system("people.reset_password").await?;
-    users::lock(&tx, id).await?.ok_or_else(unknown)?;
-    users::set_password(&tx, id, &hash, true, core.clock.now()).await?;
-    let mut subjects = shut_out(core, &tx, id, RevokeReason::Password).await?;
-    subjects.push(Subject::User(id));
-    audit::write(&tx, Entry::by(caller, Action::UserPasswordReset).on(&id)).await?;
-    core.commit(tx, &subjects).await?;
-    Ok(PasswordReset { one_time_password })
-}
-
 async fn set_status(
     core: &Core,
     tx: &SystemTx,
@@ -141,15 +121,15 @@ async fn set_status(
 }
 
 /// Ends all sessions of a person and makes every token stale that was issued up to now.
-async fn shut_out(
-    core: &Core,
+pub(super) async fn shut_out(
     tx: &SystemTx,
     id: UserId,
     reason: RevokeReason,
-) -> Result<Vec<Subject>, Refusal> {
-    let now = core.clock.now();
+    access_lifetime: std::time::Duration,
+) -> Result<Vec<Subject>, StorageError> {
+    let now = tx.clock().now();
     let ended = sessions::revoke_all(tx, id, None, reason, now).await?;
-    let lifetime = Duration::from_std(core.rules.access_lifetime).unwrap_or(Duration::MAX);
+    let lifetime = Duration::from_std(access_lifetime).unwrap_or(Duration::MAX);
     let stale = StaleTokens {
         user_id: id,
         tenant_id: None,

@@ -88,7 +88,7 @@ impl Home {
     fn cache(&self) -> Cache {
         match self {
             Self::Embedded(_) | Self::Address(_) => Cache::memory(),
-            Self::Servers { redis_url, .. } => Cache::redis(redis_url).unwrap(),
+            Self::Servers { redis_url, .. } => Cache::redis(redis_url, None).unwrap(),
         }
     }
 }

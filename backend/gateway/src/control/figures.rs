@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::interval;
 
-use super::Control;
+use super::{Control, busiest};
 
 /// Seconds between two passes over the limiter.
 const SWEEP: u32 = 10;
@@ -23,13 +23,20 @@ pub(super) async fn keep(control: Arc<Control>) {
         metrics
             .trust_version
             .set(trust.map_or(0, |seen| seen.number));
-        let silent = shared.trust.silent_millis();
-        let silent = silent.map_or(f64::INFINITY, |ms| Duration::from_millis(ms).as_secs_f64());
-        metrics.trust_age.set(silent);
+        metrics.trust_age.set(age(shared.trust.silent_millis()));
+        metrics
+            .routing_age
+            .set(age(control.routing.silent_millis()));
         if passed.is_multiple_of(SWEEP) {
+            busiest::show(&shared.limiter, metrics, SWEEP);
             shared
                 .limiter
                 .sweep(shared.limiter.now(std::time::Instant::now()));
         }
     }
+}
+
+/// A stream that never beat is infinitely old.
+fn age(silent_millis: Option<u64>) -> f64 {
+    silent_millis.map_or(f64::INFINITY, |ms| Duration::from_millis(ms).as_secs_f64())
 }

@@ -1,8 +1,11 @@
 //! The control plane: what keeps the tables current and tells registry and core what happened here.
 //! It runs on the caller's runtime and never on a thread that serves requests.
 
+mod busiest;
 mod calls;
+pub mod certificates;
 mod figures;
+mod leases;
 mod reports;
 mod resolver;
 mod tables;
@@ -17,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use calls::Calls;
+pub use leases::Leasing;
 
 use crate::{shared::Shared, table::StateBook};
 
@@ -60,15 +64,22 @@ impl Control {
     /// Makes the first table from what is known already, so that a gateway with a last good copy
     /// can serve its first request, and starts the tasks. The last one ends when everything that is
     /// to be told at the end was told.
-    pub fn start(self: &Arc<Self>) -> JoinHandle<()> {
+    pub fn start(self: &Arc<Self>, leasing: Option<Leasing>) -> JoinHandle<()> {
         tables::rebuild(self, &resolver::Resolver::default());
         tokio::spawn(tables::follow(Arc::clone(self)));
         tokio::spawn(figures::keep(Arc::clone(self)));
+        tokio::spawn(certificates::keep(Arc::clone(self)));
         let reports = tokio::spawn(reports::send(Arc::clone(self)));
         let traffic = tokio::spawn(traffic::send(Arc::clone(self)));
+        let control = Arc::clone(self);
+        let leases = tokio::spawn(async move {
+            if let Some(leasing) = leasing {
+                leases::lend(control, leasing).await;
+            }
+        });
         tokio::spawn(async move {
-            // A task that panicked has told so; the other's end is still waited for.
-            let _ = tokio::join!(reports, traffic);
+            // A task that panicked has told so; the others' end is still waited for.
+            let _ = tokio::join!(reports, traffic, leases);
         })
     }
 

@@ -2,7 +2,7 @@
 //! knows when it is over; and who asks for how much, so that the gateways share each limit.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -50,6 +50,10 @@ pub(super) async fn send(control: Arc<Control>) {
             Ok(shares) => {
                 is_reported = true;
                 if let Some(shares) = shares.flatten() {
+                    control
+                        .shared
+                        .gateways
+                        .store(shares.gateways, Ordering::Relaxed);
                     sharing.apply(&control.shared.limiter, &shares, Instant::now());
                 }
             }

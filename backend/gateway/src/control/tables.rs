@@ -41,7 +41,8 @@ pub(super) fn rebuild(control: &Control, resolver: &Resolver) {
     // The number first: the table may hold more than it says, never less.
     let seen = control.routing.seen();
     let routing = control.routing.current();
-    let networks = &shared.policy.upstream_networks;
+    let policy = shared.policy.load();
+    let networks = &policy.upstream_networks;
     let input = TableInput {
         routing: &routing,
         resolve: &|address, port| resolver.permitted(address, port, networks),

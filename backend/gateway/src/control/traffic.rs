@@ -5,6 +5,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use http::Method;
 use saas_registry_client::wire::{TrafficReport, TrafficWindow};
+use saas_telemetry::Service;
 use tokio::time::sleep;
 
 use super::Control;
@@ -32,6 +33,7 @@ pub(super) async fn send(control: Arc<Control>) {
             () = sleep(until_next(control.shared.clock.now())) => false,
         };
         let cut = cut(&control, &mut windows, began);
+        show(&control, &cut);
         outbox.put(&control, cut);
         outbox.send(&control).await;
         if is_end {
@@ -55,6 +57,17 @@ fn cut(control: &Control, windows: &mut Windows, at: DateTime<Utc>) -> Vec<Traff
     let cut = windows.cut(at, services);
     book.forget_services(&control.routing.current());
     cut
+}
+
+/// Adds them to the metrics as well: counted here, off the way of the requests.
+fn show(control: &Control, windows: &[TrafficWindow]) {
+    let family = &control.shared.metrics.gateway().service_requests;
+    for window in windows.iter().filter(|w| w.service != NO_SERVICE) {
+        let service = window.service.clone();
+        family
+            .get_or_create_owned(&Service { service })
+            .inc_by(window.requests);
+    }
 }
 
 impl Outbox {

@@ -14,11 +14,9 @@ use std::{
 
 use http::StatusCode;
 use saas_web::Linger;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::socket::Socket;
 use crate::{
     framing::{Place, Scanner},
     phases::FramingFault,
@@ -185,7 +183,7 @@ pub type Refuser = Arc<dyn Fn(StatusCode, Option<FramingFault>) -> Vec<u8> + Sen
 
 /// A client's socket.
 pub struct ClientIo {
-    stream: TcpStream,
+    stream: Socket,
     state: ConnectionState,
     linger: Linger,
     refuser: Refuser,
@@ -197,7 +195,7 @@ pub struct ClientIo {
 
 impl ClientIo {
     /// Wraps an accepted socket.
-    pub fn new(stream: TcpStream, state: ConnectionState, refuser: Refuser) -> Self {
+    pub fn new(stream: Socket, state: ConnectionState, refuser: Refuser) -> Self {
         Self {
             stream,
             state,
@@ -354,7 +352,11 @@ impl AsyncWrite for ClientIo {
         if self.refusal.is_some() {
             return self.poll_refusal(context);
         }
-        Pin::new(&mut self.stream).poll_flush(context)
+        let polled = Pin::new(&mut self.stream).poll_flush(context);
+        if self.stream.holds_back() {
+            return self.written(polled, context);
+        }
+        polled
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -29,7 +29,7 @@ pub enum ConnectError {
 /// Connects to the instance, at the first of its addresses that answers. The addresses were
 /// resolved and looked at beforehand.
 pub async fn connect(worker: &Rc<Worker>, instance: &Instance) -> Result<Sender, ConnectError> {
-    let within = worker.shared.policy.times.connect;
+    let within = worker.shared.times.connect;
     let attempt = tokio::time::timeout(within, first_that_answers(instance)).await;
     let stream = attempt
         .map_err(|_| ConnectError::TimedOut(within))?

@@ -39,6 +39,19 @@ pub fn broken(error: &hyper::Error, service: &ServiceEntry) -> Refusal {
     )
 }
 
+/// 502: the answer says two things about where it ends, which is how an answer is smuggled
+/// (RFC 9112, section 6.3).
+pub fn two_lengths(service: &ServiceEntry) -> Refusal {
+    Refusal::new(
+        StatusCode::BAD_GATEWAY,
+        "upstream_failed",
+        format!(
+            "the service `{}` answered with both `Content-Length` and `Transfer-Encoding`; it has to send one of them",
+            service.name
+        ),
+    )
+}
+
 /// What the client is told when its own body was the trouble.
 pub fn upload_refusal(fault: UploadFault) -> Refusal {
     match fault {

@@ -9,8 +9,8 @@ use saas_telemetry::Kind;
 use super::{
     answer::{Answer, Upstream},
     connect::{ConnectError, connect},
-    faults::{broken, unexpected_upgrade, upload_refusal},
-    incoming::{clean, confirm_upgrade},
+    faults::{broken, two_lengths, unexpected_upgrade, upload_refusal},
+    incoming::{self, clean, confirm_upgrade},
     outgoing::Outgoing,
     pool::Sender,
     search::Search,
@@ -66,7 +66,7 @@ enum Failure {
 impl Forwarding<'_> {
     /// Sends the request and returns when the answer's head is there.
     pub async fn run(mut self, body: Incoming) -> Result<Forwarded, Refusal> {
-        let times = &self.worker.shared.policy.times;
+        let times = &self.worker.shared.times;
         let principal = self.outgoing.record.trail.principal.clone();
         let guard = Rc::new(
             self.worker
@@ -74,7 +74,7 @@ impl Forwarding<'_> {
                 .begin(times.answer_head, principal.clone()),
         );
         let limits = UploadLimits {
-            largest: self.worker.shared.policy.largest_upload,
+            largest: self.worker.shared.policy.load().largest_upload,
             idle_seconds: times.idle_body,
             answer_seconds: times.answer_head,
         };
@@ -216,7 +216,7 @@ impl Forwarding<'_> {
         guard: Rc<Guard>,
         upload: Rc<UploadState>,
     ) -> Result<Response<Answer>, Refusal> {
-        let times = &self.worker.shared.policy.times;
+        let times = &self.worker.shared.times;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             let Some(client) = self.upgrade.take() else {
                 return Err(unexpected_upgrade());
@@ -225,6 +225,10 @@ impl Forwarding<'_> {
             clean(response.headers_mut());
             confirm_upgrade(response.headers_mut(), self.outgoing.parts);
             return Ok(response.map(|_| Answer::whole(bytes::Bytes::new())));
+        }
+        if incoming::has_two_lengths(response.headers()) {
+            self.count("invalid");
+            return Err(two_lengths(self.outgoing.service));
         }
         clean(response.headers_mut());
         let is_stream = response

@@ -21,6 +21,11 @@ pub fn clean(headers: &mut HeaderMap) {
     }
 }
 
+/// Whether it is said twice, and perhaps differently, where the body ends.
+pub fn has_two_lengths(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH)
+}
+
 /// The `Connection` headers that name other headers; mostly there are none.
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderValue> {
     let is_usual = |value: &&HeaderValue| {

@@ -1,11 +1,13 @@
 //! The engine: a thread per core, each with its own listener, runtime and connections; the HTTP
 //! library on both sides.
 
+mod admission;
 mod answer;
 mod client_io;
 mod connect;
 mod faults;
 mod forward;
+mod handshake;
 mod incoming;
 mod misread;
 mod outgoing;
@@ -13,6 +15,7 @@ mod pool;
 mod record;
 mod search;
 mod serve;
+mod socket;
 mod thread;
 mod upgrade;
 mod upload;
@@ -21,4 +24,4 @@ mod view;
 mod watch;
 mod worker;
 
-pub use thread::{Thread, spawn};
+pub use thread::{Doors, Thread, spawn};

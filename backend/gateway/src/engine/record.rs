@@ -126,11 +126,6 @@ impl Record {
         }
     }
 
-    /// When the head was read.
-    pub fn started(&self) -> Instant {
-        self.started
-    }
-
     /// A piece of the body goes out.
     pub fn sent(&mut self, bytes: u64) {
         self.sent += bytes;

@@ -55,7 +55,7 @@ impl Search {
             if let Some(chosen) = preferred.or_else(|| choose(instances, &self.tried, turn, now)) {
                 return Ok(Arc::clone(chosen));
             }
-            let times = &shared.policy.times;
+            let times = &shared.times;
             let was_up = service.record.was_up(now, times.moment_ms);
             if !was_up {
                 return Err(no_instance(service));

@@ -18,6 +18,7 @@ use saas_web::{
 use tower::ServiceExt as _;
 
 use super::{
+    admission,
     answer::Answer,
     client_io::ConnectionState,
     faults::too_large,
@@ -28,7 +29,9 @@ use super::{
     view::View,
     worker::Worker,
 };
-use crate::phases::{Admission, Desk, Refusal, admit};
+use crate::phases::{Admission, Refusal};
+
+const ONE_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// A client's connection, as its requests see it.
 pub struct Connection {
@@ -38,6 +41,8 @@ pub struct Connection {
     pub peer: IpAddr,
     /// The same, as a header's value.
     pub peer_value: HeaderValue,
+    /// Whether it is by TLS.
+    pub is_secure: bool,
     /// What its socket and its requests share.
     pub state: ConnectionState,
 }
@@ -64,14 +69,13 @@ pub async fn answer(
     let view = View {
         parts: &parts,
         peer: connection.peer,
+        is_secure: connection.is_secure,
         framing_fault,
     };
-    let mut admission = pass_phases(worker, &view, &mut record);
-    // Boxed, because it is rare and every request's future would carry its room.
-    if admission.as_ref().is_err_and(Refusal::is_for_stale_trust)
-        && Box::pin(worker.until_trust_is_fresh()).await
-    {
-        admission = pass_phases(worker, &view, &mut record);
+    let mut admission = admission::pass(worker, &view, &mut record, started);
+    if admission::has_to_wait(&admission) {
+        // Boxed, because it is rare and every request's future would carry its room.
+        admission = Box::pin(admission::wait(worker, &view, &mut record, admission)).await;
     }
     let outcome = match admission {
         Err(refusal) => Err(refusal),
@@ -82,38 +86,16 @@ pub async fn answer(
         }
         Ok(Admission::Console) => console(worker, &parts),
         Ok(Admission::Preflight) => Ok(preflight()),
+        // It waited, and no question was left.
+        Ok(Admission::Ask(_)) => Err(Refusal::not_found("no route leads there")),
         Ok(Admission::Forward { path_start }) => {
             forward(&connection, &parts, body, path_start, upgrade, &mut record).await
         }
     };
     let mut response = outcome.unwrap_or_else(|refusal| refuse(&refusal, &parts, &mut record));
-    finish(&mut response, worker, &record);
+    finish(&mut response, &connection, &record);
     record.answered(response.status().as_u16());
     Ok(response.map(|answer| answer.recorded_by(record)))
-}
-
-fn pass_phases(
-    worker: &Worker,
-    view: &View<'_>,
-    record: &mut Record,
-) -> Result<Admission, Refusal> {
-    let shared = &worker.shared;
-    let table = shared.table.load();
-    worker.with_trust(|trust, trust_version| {
-        let desk = Desk {
-            policy: &shared.policy,
-            table: &table,
-            trust,
-            trust_version,
-            trust_is_fresh: &|| shared.trust_is_fresh(),
-            tokens: &worker.tokens,
-            limiter: &shared.limiter,
-            addresses: &worker.addresses,
-            now: shared.clock.now(),
-            ticks: shared.limiter.now(record.started()),
-        };
-        admit(view, &desk, &mut record.trail)
-    })
 }
 
 /// The identifier that came with the request, if it is a sound one, or a new one.
@@ -206,7 +188,7 @@ async fn forward(
     else {
         return Err(Refusal::not_found("no route leads there"));
     };
-    if let Some(largest) = worker.shared.policy.largest_upload
+    if let Some(largest) = worker.shared.policy.load().largest_upload
         && body.size_hint().lower() > largest
     {
         return Err(too_large());
@@ -263,7 +245,8 @@ fn refuse(refusal: &Refusal, parts: &Parts, record: &mut Record) -> Response<Ans
 }
 
 /// What every answer carries.
-fn finish(response: &mut Response<Answer>, worker: &Worker, record: &Record) {
+fn finish(response: &mut Response<Answer>, connection: &Connection, record: &Record) {
+    let worker = &connection.worker;
     let is_upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, record.request_id.clone());
@@ -271,6 +254,14 @@ fn finish(response: &mut Response<Answer>, worker: &Worker, record: &Record) {
     record.trail.cors.write(headers);
     if let Some(quota) = &record.trail.quota {
         quota.write(headers);
+    }
+    // Browsers that came by TLS once are to come by nothing else. A service that knows better says so
+    // itself. Nothing of the kind in development, where the host is `localhost` for everything.
+    if connection.is_secure
+        && worker.shared.policy.load().is_production
+        && !headers.contains_key(header::STRICT_TRANSPORT_SECURITY)
+    {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, ONE_YEAR);
     }
     if worker.shared.stopping.is_cancelled() && !is_upgraded {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -11,11 +11,10 @@ use std::{
     time::Duration,
 };
 
-use futures_util::FutureExt as _;
 use http::HeaderValue;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use socket2::{SockRef, TcpKeepalive};
+use socket2::{SockFilter, SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::{Builder, LocalOptions, LocalRuntime},
@@ -24,8 +23,10 @@ use tokio::{
 
 use super::{
     client_io::{ClientIo, ConnectionState},
+    handshake::shake_hands,
     misread::refuser,
     serve::{Connection, answer},
+    socket::Socket,
     worker::{Closing, Worker},
 };
 use crate::shared::Shared;
@@ -42,6 +43,8 @@ const KEEPALIVE: Duration = Duration::from_mins(1);
 /// After the signal to stop, event streams and upgraded connections go on for so long at most: their
 /// clients connect again, elsewhere.
 const ENDLESS: Duration = Duration::from_secs(5);
+/// A packet filter of one instruction, `ret #0`: nothing passes.
+const DROP_ALL: [SockFilter; 1] = [SockFilter::new(0x06, 0, 0, 0)];
 /// How often the end looks whether everything is closed.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -57,20 +60,54 @@ impl Thread {
     }
 }
 
-/// Starts a thread on a listener of its own.
-pub fn spawn(shared: Arc<Shared>, listener: net::TcpListener, number: usize) -> io::Result<Thread> {
-    // Connections inherit both on Linux, which saves two system calls for each. Answers are written
-    // whole, so nothing is won by holding them back; peers that vanished are found out.
-    let socket = SockRef::from(&listener);
-    socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
+/// Where clients come in: listeners of one thread's own.
+#[derive(Debug)]
+pub struct Doors<L> {
+    /// For plain HTTP.
+    pub plain: L,
+    /// For https, if that is served.
+    pub https: Option<L>,
+}
+
+impl<L> Doors<L> {
+    fn try_map<M, E>(self, mut change: impl FnMut(L) -> Result<M, E>) -> Result<Doors<M>, E> {
+        Ok(Doors {
+            plain: change(self.plain)?,
+            https: self.https.map(change).transpose()?,
+        })
+    }
+}
+
+/// Who came in, and whether by https.
+type Came = (TcpStream, SocketAddr, bool);
+
+impl Doors<TcpListener> {
+    async fn accept(&self) -> io::Result<Came> {
+        let plain = self.plain.accept();
+        let Some(https) = &self.https else {
+            return plain.await.map(|(stream, peer)| (stream, peer, false));
+        };
+        tokio::select! {
+            accepted = plain => accepted.map(|(stream, peer)| (stream, peer, false)),
+            accepted = https.accept() => accepted.map(|(stream, peer)| (stream, peer, true)),
+        }
+    }
+}
+
+/// Starts a thread on listeners of its own.
+pub fn spawn(
+    shared: Arc<Shared>,
+    doors: Doors<net::TcpListener>,
+    number: usize,
+) -> io::Result<Thread> {
+    let doors = doors.try_map(prepare)?;
     let (began, beginning) = mpsc::sync_channel(1);
     let handle = thread::Builder::new()
         .name(format!("gateway-{number}"))
-        .spawn(move || match runtime(listener) {
-            Ok((runtime, listener)) => {
+        .spawn(move || match runtime(doors) {
+            Ok((runtime, doors)) => {
                 let _ = began.send(Ok(()));
-                runtime.block_on(run(shared, listener))
+                runtime.block_on(run(shared, doors))
             }
             Err(error) => {
                 let _ = began.send(Err(error));
@@ -81,36 +118,45 @@ pub fn spawn(shared: Arc<Shared>, listener: net::TcpListener, number: usize) -> 
     began.map(|()| Thread(handle))
 }
 
+fn prepare(listener: net::TcpListener) -> io::Result<net::TcpListener> {
+    // Connections inherit both on Linux, which saves two system calls for each. Answers are written
+    // whole, so nothing is won by holding them back; peers that vanished are found out.
+    let socket = SockRef::from(&listener);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
+    Ok(listener)
+}
+
 /// The thread's own runtime: it never leaves the thread, so its tasks need no locks.
-fn runtime(listener: net::TcpListener) -> io::Result<(LocalRuntime, TcpListener)> {
+fn runtime(doors: Doors<net::TcpListener>) -> io::Result<(LocalRuntime, Doors<TcpListener>)> {
     let runtime = Builder::new_current_thread()
         .enable_io()
         .enable_time()
         .build_local(LocalOptions::default())?;
     let entered = runtime.enter();
-    let listener = TcpListener::from_std(listener)?;
+    let doors = doors.try_map(TcpListener::from_std)?;
     drop(entered);
-    Ok((runtime, listener))
+    Ok((runtime, doors))
 }
 
-async fn run(shared: Arc<Shared>, listener: TcpListener) -> usize {
+async fn run(shared: Arc<Shared>, doors: Doors<TcpListener>) -> usize {
     let stopping = shared.stopping.clone();
-    let times = shared.policy.times;
+    let times = shared.times;
     let worker = Worker::new(shared);
     tokio::task::spawn_local(tick(Rc::clone(&worker)));
     tokio::task::spawn_local(follow_trust(Rc::clone(&worker)));
     let http = Rc::new(http());
-    accept_until(&worker, &http, &listener, stopping.cancelled()).await;
+    accept_until(&worker, &http, &doors, stopping.cancelled()).await;
     let deadline = Instant::now() + times.grace;
     // A request that is on its way on an idle connection is still answered, and so is who connects
     // before the others have noticed that this gateway leaves.
     let linger = sleep(times.linger.min(times.grace));
-    accept_until(&worker, &http, &listener, linger).await;
-    // Closing a listener resets the connections in its queue, so the queue is emptied first.
-    while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
-        connect(&worker, &http, stream, peer);
+    accept_until(&worker, &http, &doors, linger).await;
+    let Doors { plain, https } = doors;
+    empty(&worker, &http, plain, false);
+    if let Some(https) = https {
+        empty(&worker, &http, https, true);
     }
-    drop(listener);
     worker.close(Closing::Used);
     wait_until(&worker, deadline.min(Instant::now() + times.linger)).await;
     worker.close(Closing::All);
@@ -118,6 +164,24 @@ async fn run(shared: Arc<Shared>, listener: TcpListener) -> usize {
     worker.watch.end_endless();
     wait_until(&worker, deadline).await;
     worker.count_open()
+}
+
+/// Closing a listener resets the connections in its queue, so the queue is emptied first. It is closed
+/// for newcomers before that, or one would come in between: their first packets are dropped, they ask
+/// again after a second, and by then are refused and go elsewhere. The kernel is asked what is in the
+/// queue, not the runtime: that one only knows what it was told when it last waited.
+fn empty(worker: &Rc<Worker>, http: &Rc<http1::Builder>, listener: TcpListener, is_https: bool) {
+    let Ok(listener) = listener.into_std() else {
+        return;
+    };
+    // Where the kernel knows no filters, a newcomer may still be reset.
+    let _ = SockRef::from(&listener).attach_filter(&DROP_ALL);
+    while let Ok((stream, peer)) = listener.accept() {
+        let stream = stream.set_nonblocking(true).map(|()| stream);
+        if let Ok(stream) = stream.and_then(TcpStream::from_std) {
+            welcome(worker, http, (stream, peer, is_https));
+        }
+    }
 }
 
 /// Waits until everything is closed, or until the time.
@@ -139,7 +203,7 @@ fn http() -> http1::Builder {
 async fn accept_until(
     worker: &Rc<Worker>,
     http: &Rc<http1::Builder>,
-    listener: &TcpListener,
+    doors: &Doors<TcpListener>,
     end: impl Future<Output = ()>,
 ) {
     let mut end = pin!(end);
@@ -147,8 +211,8 @@ async fn accept_until(
         tokio::select! {
             biased;
             () = end.as_mut() => return,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => connect(worker, http, stream, peer),
+            accepted = doors.accept() => match accepted {
+                Ok(came) => welcome(worker, http, came),
                 Err(error) => pause_after(&error).await,
             },
         }
@@ -170,11 +234,27 @@ async fn pause_after(error: &io::Error) {
     }
 }
 
-fn connect(worker: &Rc<Worker>, http: &Rc<http1::Builder>, stream: TcpStream, peer: SocketAddr) {
+fn welcome(worker: &Rc<Worker>, http: &Rc<http1::Builder>, (stream, peer, is_https): Came) {
     if worker.count_open() >= MOST_CONNECTIONS {
         tracing::warn!("too many connections; one is closed");
         return;
     }
+    if !is_https {
+        return connect(worker, http, Socket::Plain(stream), peer);
+    }
+    let Some(tls) = worker.shared.tls.clone() else {
+        return;
+    };
+    let (worker, http, open) = (Rc::clone(worker), Rc::clone(http), worker.open());
+    tokio::task::spawn_local(async move {
+        if let Some(stream) = shake_hands(&worker, &tls, stream).await {
+            connect(&worker, &http, Socket::Tls(stream), peer);
+        }
+        drop(open);
+    });
+}
+
+fn connect(worker: &Rc<Worker>, http: &Rc<http1::Builder>, socket: Socket, peer: SocketAddr) {
     let state = ConnectionState::default();
     let watched = worker.watch_connection(state.clone());
     let peer = peer.ip().to_canonical();
@@ -183,10 +263,11 @@ fn connect(worker: &Rc<Worker>, http: &Rc<http1::Builder>, stream: TcpStream, pe
         worker: Rc::clone(worker),
         peer,
         peer_value: peer_value.unwrap_or_else(|_| HeaderValue::from_static("unknown")),
+        is_secure: matches!(socket, Socket::Tls(_)),
         state: state.clone(),
     });
     let refuser = refuser(&worker.shared, peer);
-    let io = TokioIo::new(ClientIo::new(stream, state.clone(), refuser));
+    let io = TokioIo::new(ClientIo::new(socket, state.clone(), refuser));
     let service = service_fn(move |request| answer(Rc::clone(&connection), request));
     let served = http.serve_connection(io, service).with_upgrades();
     let worker = Rc::clone(worker);

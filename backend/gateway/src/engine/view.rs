@@ -12,6 +12,8 @@ pub struct View<'a> {
     pub parts: &'a Parts,
     /// The other end of the connection.
     pub peer: IpAddr,
+    /// Whether it came by TLS.
+    pub is_secure: bool,
     /// What the scanner said of it.
     pub framing_fault: Option<FramingFault>,
 }
@@ -53,5 +55,9 @@ impl RequestView for View<'_> {
 
     fn peer(&self) -> IpAddr {
         self.peer
+    }
+
+    fn is_secure(&self) -> bool {
+        self.is_secure
     }
 }

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use super::{
     client_io::{ConnectionState, Patience},
+    handshake::Handshakes,
     pool::Pool,
     watch::Watch,
 };
@@ -61,6 +62,8 @@ pub struct Worker {
     pub pool: Pool,
     /// Time limits and revocation.
     pub watch: Rc<Watch>,
+    /// TLS handshakes under way.
+    pub handshakes: Handshakes,
     /// Verified tokens.
     pub tokens: TokenCache,
     /// Buckets of addresses.
@@ -105,6 +108,7 @@ impl Worker {
             shared,
             pool: Pool::default(),
             watch: Rc::default(),
+            handshakes: Handshakes::default(),
             tokens: TokenCache::default(),
             addresses: AddressCache::default(),
             random: Random::seeded(seed),
@@ -227,6 +231,9 @@ impl Worker {
     /// From here on connections of this kind are closed, those with a request after it.
     pub fn close(&self, closing: Closing) {
         self.closing.set(closing);
+        if closing == Closing::All {
+            self.handshakes.end();
+        }
         for (_, connection) in &*self.connections.borrow() {
             connection.wake();
         }
@@ -257,7 +264,7 @@ impl Worker {
     pub fn tick(&self) {
         self.watch.advance();
         let now = self.watch.now();
-        let times = &self.shared.policy.times;
+        let times = &self.shared.times;
         let patience = Patience {
             idle: times.idle_connection,
             head: times.request_head,

@@ -1,4 +1,4 @@
-//! Several gateways, one limit.
+//! Several gateways, one limit, without Redis.
 //!
 //! Each gateway tells the registry once a second who asked how often, and is told which part of
 //! each limit is its own: as its demand is to everybody's. The parts add up to the limit, so that
@@ -14,7 +14,12 @@ use std::{
 
 use saas_registry_client::wire::{GatewayShares, MOST_DEMAND};
 
-use super::{Bucket, Limiter, WHOLE, lock};
+use super::{
+    Bucket, Limiter,
+    bucket::{Reader, WHOLE},
+    central::Kept,
+    lock,
+};
 
 /// Counts over less than this say little about a second.
 const SHORTEST_COUNT: Duration = Duration::from_millis(900);
@@ -34,23 +39,7 @@ struct State {
     counted_at: Instant,
     demand: BTreeMap<String, u32>,
     told_at: Instant,
-    shared: Vec<Shared>,
-}
-
-/// A bucket of which a part is withheld.
-#[derive(Debug)]
-enum Shared {
-    Address(Arc<super::AddressBuckets>),
-    Tenant(Arc<Bucket>),
-}
-
-impl Shared {
-    fn bucket(&self) -> &Bucket {
-        match self {
-            Self::Address(buckets) => &buckets.requests,
-            Self::Tenant(bucket) => bucket,
-        }
-    }
+    shared: Vec<Kept>,
 }
 
 impl Default for Sharing {
@@ -100,7 +89,7 @@ impl Sharing {
             }
         }
         for old in &before {
-            let is_shared = |new: &Shared| std::ptr::eq(new.bucket(), old.bucket());
+            let is_shared = |new: &Kept| std::ptr::eq(new.bucket(), old.bucket());
             if !state.shared.iter().any(is_shared) {
                 old.bucket().withhold(1.0);
             }
@@ -138,15 +127,15 @@ impl Bucket {
 
 impl Limiter {
     /// The bucket a name in a report stands for, if anybody has used it.
-    fn find(&self, key: &str) -> Option<Shared> {
+    fn find(&self, key: &str) -> Option<Kept> {
         match key.split_once(':')? {
             ("tenant", id) => {
                 let found = self.tenants.find(&id.parse().ok()?);
-                found.map(Shared::Tenant)
+                found.map(Kept::Tenant)
             }
             ("address", address) => {
                 let found = self.addresses.find(&address.parse().ok()?);
-                found.map(Shared::Address)
+                found.map(Kept::Address)
             }
             _ => None,
         }
@@ -157,13 +146,13 @@ impl Limiter {
 fn count(limiter: &Limiter, over: Duration) -> BTreeMap<String, u32> {
     let mut asked = Vec::new();
     limiter.tenants.each(|tenant, bucket| {
-        let count = bucket.asked.swap(0, Ordering::Relaxed);
+        let count = bucket.since(Reader::Shares);
         if count > 0 {
             asked.push((count, format!("tenant:{tenant}")));
         }
     });
     limiter.addresses.each(|address, buckets| {
-        let count = buckets.requests.asked.swap(0, Ordering::Relaxed);
+        let count = buckets.requests.since(Reader::Shares);
         if count > 0 {
             asked.push((count, format!("address:{address}")));
         }
@@ -186,7 +175,7 @@ impl<K: std::hash::Hash + Eq, V: Default> super::Shards<K, V> {
         lock(self.shard(key)?).get(key).map(Arc::clone)
     }
 
-    fn each(&self, mut each: impl FnMut(&K, &V)) {
+    pub(super) fn each(&self, mut each: impl FnMut(&K, &V)) {
         for shard in &self.maps {
             lock(shard).iter().for_each(|(key, value)| each(key, value));
         }
@@ -195,7 +184,7 @@ impl<K: std::hash::Hash + Eq, V: Default> super::Shards<K, V> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::NANOS;
+    use super::super::bucket::NANOS;
     use super::*;
     use saas_domain::{Clock, Random, TenantId};
 
@@ -210,7 +199,8 @@ mod tests {
     fn passed(bucket: &Bucket, rate: u32) -> u32 {
         let start = 1_000 * NANOS;
         let asks = 0..100_000;
-        let passes = asks.filter(|ask| bucket.take(start + ask * NANOS / 10_000, rate).is_ok());
+        let passes =
+            asks.filter(|ask| bucket.take_here(start + ask * NANOS / 10_000, rate).is_ok());
         u32::try_from(passes.count()).unwrap()
     }
 
@@ -248,7 +238,7 @@ mod tests {
         let buckets = limiter.address("192.0.2.1".parse().unwrap());
         let ask = |times: u32| {
             for _ in 0..times {
-                let _ = buckets.requests.take(NANOS, 10);
+                let _ = buckets.requests.take(NANOS, 10, false);
             }
         };
         let now = Instant::now();

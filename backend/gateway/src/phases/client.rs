@@ -17,7 +17,7 @@ pub struct Client {
     pub address: IpAddr,
     /// Whether the peer is a trusted proxy, whose forwarding headers are kept.
     pub is_via_proxy: bool,
-    /// Whether it came by HTTPS, as a trusted proxy says.
+    /// Whether it came by HTTPS: to this gateway, or to the first of the proxies, as a trusted one says.
     pub is_secure: bool,
 }
 
@@ -28,7 +28,7 @@ pub(super) fn identify<V: RequestView>(view: &V, trusted: &Networks) -> Client {
         return Client {
             address: peer,
             is_via_proxy: false,
-            is_secure: false,
+            is_secure: view.is_secure(),
         };
     }
     let mut values = Vec::new();
@@ -51,9 +51,11 @@ pub(super) fn identify<V: RequestView>(view: &V, trusted: &Networks) -> Client {
     Client {
         address,
         is_via_proxy: true,
-        is_secure: view
-            .header(&FORWARDED_PROTO)
-            .is_some_and(|proto| proto.eq_ignore_ascii_case(b"https")),
+        // A proxy that says nothing may be one that passes bytes on.
+        is_secure: match view.header(&FORWARDED_PROTO) {
+            Some(proto) => proto.eq_ignore_ascii_case(b"https"),
+            None => view.is_secure(),
+        },
     }
 }
 

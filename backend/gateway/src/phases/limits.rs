@@ -5,7 +5,10 @@ use std::{cell::RefCell, collections::HashMap, fmt::Write as _, net::IpAddr, syn
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{Client, Desk, Principal, Refusal};
-use crate::limiter::{AddressBuckets, BURST_SECONDS, Empty, Left, Limiter, address_key};
+use crate::limiter::{
+    AddressBuckets, BURST_SECONDS, Bucket, Empty, Left, Limiter, Short, address_key,
+    central::{Kept, Question, Whose},
+};
 
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -80,40 +83,96 @@ impl Quota {
     }
 }
 
-/// Takes one request from the address's bucket and from the tenant's. The quota told is the
-/// tenant's if there is one.
+/// What became of each limit of a request that had to ask for one of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settled {
+    address: Option<Result<Left, Empty>>,
+    tenant: Option<Result<Left, Empty>>,
+}
+
+impl Settled {
+    /// Notes the answer to a question.
+    pub fn answered(&mut self, whose: Whose, answer: Result<Left, Empty>) {
+        match whose {
+            Whose::Address(_) => self.address = Some(answer),
+            Whose::Tenant(_) => self.tenant = Some(answer),
+        }
+    }
+}
+
+/// Takes one request from the address's bucket and from the tenant's, unless that was done. The
+/// quota told is the tenant's if there is one. A question that comes back has to be answered first.
 pub(super) fn take(
     desk: &Desk<'_>,
     client: Client,
     principal: Option<&Principal>,
+    settled: &mut Settled,
     quota: &mut Option<Quota>,
-) -> Result<(), Refusal> {
+) -> Result<Option<Box<Question>>, Refusal> {
     let per_address = desk.policy.rate_per_address;
     if per_address > 0 {
-        let buckets = desk.addresses.get(client.address, desk.limiter);
-        let taken = buckets.requests.take(desk.ticks, per_address);
+        let taken = if let Some(taken) = settled.address {
+            taken
+        } else {
+            let buckets = desk.addresses.get(client.address, desk.limiter);
+            let whose = Whose::Address(address_key(client.address));
+            let kept = || Kept::Address(Arc::clone(&buckets));
+            match take_one(desk, &buckets.requests, per_address, whose, kept) {
+                Ok(taken) => taken,
+                Err(question) => return Ok(Some(question)),
+            }
+        };
+        settled.address = Some(taken);
         settle("address", per_address, taken, quota).inspect_err(|_| {
             desk.policy.counts.limited_address.inc();
         })?;
     }
     let Some(principal) = principal else {
-        return Ok(());
+        return Ok(None);
     };
     let (Some(tenant), Some(bucket)) = (principal.claims.tid, principal.bucket(desk.limiter))
     else {
-        return Ok(());
+        return Ok(None);
     };
     let own = desk
         .trust
         .and_then(|trust| trust.tenant(tenant)?.rate_limit);
     let per_tenant = own.unwrap_or(desk.policy.rate_per_tenant);
     if per_tenant > 0 {
-        let taken = bucket.take(desk.ticks, per_tenant);
+        let taken = if let Some(taken) = settled.tenant {
+            taken
+        } else {
+            let kept = || Kept::Tenant(Arc::clone(bucket));
+            match take_one(desk, bucket, per_tenant, Whose::Tenant(tenant), kept) {
+                Ok(taken) => taken,
+                Err(question) => return Ok(Some(question)),
+            }
+        };
         settle("tenant", per_tenant, taken, quota).inspect_err(|_| {
+            bucket.note_refused();
             desk.policy.counts.limited_tenant.inc();
         })?;
     }
-    Ok(())
+    Ok(None)
+}
+
+/// Takes a token, or finds that there is none, or that this has to be asked.
+fn take_one(
+    desk: &Desk<'_>,
+    bucket: &Bucket,
+    rate: u32,
+    whose: Whose,
+    kept: impl FnOnce() -> Kept,
+) -> Result<Result<Left, Empty>, Box<Question>> {
+    let limiter = desk.limiter;
+    match bucket.take(desk.ticks, rate, limiter.is_central()) {
+        Ok(left) => Ok(Ok(left)),
+        Err(Short::Empty(empty)) => Ok(Err(empty)),
+        Err(Short::Ask) => match limiter.question(whose, kept(), rate) {
+            Some(question) => Err(question),
+            None => Ok(bucket.take_here(desk.ticks, rate)),
+        },
+    }
 }
 
 fn settle(

@@ -2,7 +2,7 @@
 //! that it does not matter which engine read it from the socket.
 //!
 //! [`admit`] is the order: sanity, route, CORS, authenticate, tenant, authorise, limits. Nothing in
-//! it waits. What was learnt on the way lies in the [`Trail`], whatever the outcome, for the answer
+//! it waits: what has to be asked first is [`Admission::Ask`]. What was learnt on the way lies in the [`Trail`], whatever the outcome, for the answer
 //! and for the record.
 
 mod authenticate;
@@ -33,7 +33,7 @@ pub use headers::{
     CORE_COOKIE_PREFIXES, SESSION_MODE, cookies_for_services, is_from_connection,
     is_kept_from_client, is_kept_from_upstream,
 };
-pub use limits::{AddressCache, Quota};
+pub use limits::{AddressCache, Quota, Settled};
 pub use path::CheckedPath;
 pub use principal::{Identity, Principal};
 pub use refusal::Refusal;
@@ -41,7 +41,7 @@ pub use sanity::{FramingFault, Sound};
 pub use tokens::TokenCache;
 
 use crate::{
-    limiter::Limiter,
+    limiter::{Limiter, central::Question},
     settings::Policy,
     table::{GatewayTable, Rule, ServiceEntry},
 };
@@ -66,6 +66,8 @@ pub trait RequestView {
     fn framing_fault(&self) -> Option<FramingFault>;
     /// The other end of the connection.
     fn peer(&self) -> IpAddr;
+    /// Whether it came to this gateway by TLS.
+    fn is_secure(&self) -> bool;
 
     /// How many values a header has.
     fn count(&self, name: &HeaderName) -> usize {
@@ -114,6 +116,8 @@ pub struct Trail {
     pub cors: CorsAnswer,
     /// How much its sender has left.
     pub quota: Option<Quota>,
+    /// The limits that are settled, so that passing the phases again takes nothing twice.
+    pub settled: Settled,
 }
 
 /// What is to be done with a request that was not refused.
@@ -124,6 +128,9 @@ pub enum Admission {
     Console,
     /// A CORS preflight that is granted: the answer is 204 with what the trail says.
     Preflight,
+    /// Nothing yet: a limit has to be asked for. The answer goes into the trail, and the phases are
+    /// passed again.
+    Ask(Box<Question>),
     /// To the trail's service.
     Forward {
         /// Where in the path as it came the service's path begins; `None`: nothing is left of it,
@@ -167,7 +174,10 @@ pub fn admit<V: RequestView>(
         tenant::check(desk, service, principal, &sound.path, rule.strip_segments)?;
     }
     authorise::check(&rule, principal)?;
-    limits::take(desk, client, principal, &mut trail.quota)?;
+    let settled = &mut trail.settled;
+    if let Some(question) = limits::take(desk, client, principal, settled, &mut trail.quota)? {
+        return Ok(Admission::Ask(question));
+    }
     let rest = sound.path.raw_after(rule.strip_segments);
     let raw = sound.path.raw();
     Ok(Admission::Forward {

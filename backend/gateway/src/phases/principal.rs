@@ -105,7 +105,7 @@ impl Principal {
     }
 
     /// The bucket of its tenant, if it has one.
-    pub fn bucket(&self, limiter: &Limiter) -> Option<&Bucket> {
+    pub fn bucket(&self, limiter: &Limiter) -> Option<&Arc<Bucket>> {
         let tenant = self.claims.tid?;
         Some(self.bucket.get_or_init(|| limiter.tenant(tenant)))
     }

@@ -7,12 +7,15 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod acme;
 mod balancing;
 mod bodies;
 mod control;
 mod headers;
 mod limits;
+mod limits_in_redis;
 mod raw;
 mod support;
+mod tls;
 mod trust;
 mod upgrades;

@@ -5,16 +5,22 @@ pub(super) mod drain;
 pub(super) mod heartbeat;
 pub(super) mod list;
 pub(super) mod register;
+pub(super) mod undrain;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use saas_domain::{InstanceId, ServiceName};
 use saas_registry_client::wire::InstanceStatus;
+use saas_storage::SystemTx;
 use saas_storage::registry::{InstanceKey, InstanceRecord};
+use saas_web::Problem;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::app::App;
+use crate::audit::{self, Origin};
+use crate::caller::Caller;
 use crate::catalog;
 
 /// The path's parameters: a service and one of its instances.
@@ -22,6 +28,24 @@ pub(crate) type InstancePath = (ServiceName, InstanceId);
 
 fn key((service, id): InstancePath) -> InstanceKey {
     InstanceKey { service, id }
+}
+
+/// Writes into the audit log what a person did to an instance. What an instance does to itself is
+/// no news.
+async fn note(
+    app: &App,
+    caller: &Caller,
+    origin: &Origin,
+    key: &InstanceKey,
+    action: &str,
+    tx: &SystemTx,
+) -> Result<(), Problem> {
+    if caller.person().is_none() {
+        return Ok(());
+    }
+    let object = format!("{}/{}", key.service, key.id);
+    let entry = audit::entry(app, caller, origin, action);
+    entry.about("instance", &object).write(tx).await
 }
 
 /// A heartbeat is due three times in a lease, so that two may be lost.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use saas_domain::ServiceName;
 use saas_registry_client::wire::InstanceStatus;
 use saas_storage::registry::{instances, routes, services};
 use saas_storage::{Change, ChangePosition, ChangeStream, Changes, Database, StorageError};
-use saas_telemetry::{Kind, Metrics};
+use saas_telemetry::{Kind, Metrics, ServiceKind};
 use saas_web::StreamHub;
 
 use super::{Catalog, Current, SILENT_AFTER, Subject, Table, recent, status};
@@ -214,6 +215,33 @@ impl Follower {
         Ok(table)
     }
 
+    /// How many instances each service has. One that is switched off, or gone, misses none.
+    fn show_services(&self, table: &Table) {
+        let family = &self.metrics.registry().service_instances;
+        let label = |name: &ServiceName, kind| ServiceKind {
+            service: name.to_string(),
+            kind,
+        };
+        let before = self.catalog.current();
+        let before = before.iter().flat_map(|current| current.table.services());
+        for entry in before {
+            let name = &entry.service.name;
+            let now = table.service(name.as_str());
+            if !now.is_some_and(|now| now.service.is_active) {
+                for (kind, _) in STATUSES {
+                    family.remove(&label(name, kind));
+                }
+            }
+        }
+        for entry in table.services().filter(|entry| entry.service.is_active) {
+            for (kind, wanted) in STATUSES {
+                let number = entry.instances.iter().filter(|i| status(i) == wanted);
+                let gauge = family.get_or_create_owned(&label(&entry.service.name, kind));
+                gauge.set(count(number.count()));
+            }
+        }
+    }
+
     /// Swaps the table in before anybody is told of it.
     fn publish(&self, table: Table, hub: StreamHub, number: i64) {
         let metrics = self.metrics.registry();
@@ -221,16 +249,13 @@ impl Follower {
         metrics.services.set(count(table.services().count()));
         metrics.routes.set(count(enabled));
         metrics.change_number.set(number);
-        for (kind, wanted) in [
-            ("up", InstanceStatus::Up),
-            ("down", InstanceStatus::Down),
-            ("draining", InstanceStatus::Draining),
-        ] {
+        for (kind, wanted) in STATUSES {
             let instances = table.services().flat_map(|entry| &entry.instances);
             let number = instances.filter(|i| status(i) == wanted).count();
             let gauge = metrics.instances.get_or_create(&Kind { kind });
             gauge.set(count(number));
         }
+        self.show_services(&table);
         hub.confirm();
         let table = Arc::new(table);
         self.catalog
@@ -240,6 +265,13 @@ impl Follower {
         self.catalog.0.applied.send_replace(number);
     }
 }
+
+/// The words of an instance's status, for labels.
+const STATUSES: [(&str, InstanceStatus); 3] = [
+    ("up", InstanceStatus::Up),
+    ("down", InstanceStatus::Down),
+    ("draining", InstanceStatus::Draining),
+];
 
 fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)

@@ -13,8 +13,9 @@ use serde_json::Value;
 pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
-    /// Null if there was none.
+    /// Null if there was none, or it is not JSON.
     pub body: Value,
+    pub bytes: Bytes,
 }
 
 impl Answer {
@@ -95,5 +96,6 @@ pub async fn raw(
         status: parts.status.as_u16(),
         headers: parts.headers,
         body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+        bytes: body,
     }
 }

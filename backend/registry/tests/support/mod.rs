@@ -197,6 +197,14 @@ impl Registry {
         self.call("GET", path, "", &Value::Null).await
     }
 
+    /// The value of a sample, named with its labels as the exposition writes them.
+    pub async fn sample(&self, name: &str) -> Option<f64> {
+        let answer = self.get("/metrics").await.expect(200);
+        let text = String::from_utf8(answer.bytes.to_vec()).unwrap();
+        let mut lines = text.lines().filter_map(|line| line.strip_prefix(name));
+        lines.find_map(|rest| rest.strip_prefix(' ')?.parse().ok())
+    }
+
     /// Registers an instance that no check watches.
     pub async fn register(&self, service: &str, id: &str, lease_seconds: u32) -> Answer {
         let body = json!({

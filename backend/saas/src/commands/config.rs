@@ -2,12 +2,12 @@
 
 use std::{fmt::Write as _, process::ExitCode};
 
-use saas_config::{Role, Settings, Sources};
+use saas_config::{Language, Role, Settings, Sources, settings_document};
 use serde_json::json;
 
 use crate::{
     Failure,
-    cli::{ForRole, Output},
+    cli::{ForRole, InLanguage, Output},
     commands::print,
 };
 
@@ -58,5 +58,14 @@ pub(crate) fn show(output: &Output) -> Result<ExitCode, Failure> {
     }
     print(text.trim_end())?;
     print("\n")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the document of all settings, from which docs/SETTINGS.md is written.
+pub(crate) fn document(language: InLanguage) -> Result<ExitCode, Failure> {
+    print(&settings_document(match language {
+        InLanguage::En => Language::English,
+        InLanguage::ZhCn => Language::Chinese,
+    }))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,18 +1,21 @@
-//! `saas drain`: takes an instance out of service and waits.
+//! `saas drain` and `saas undrain`: an instance out of service, and back.
 
 use std::{process::ExitCode, time::Duration};
 
 use http::Method;
-use saas_registry_client::HttpClient;
+use saas_config::Settings;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
     Failure,
-    cli::Drain,
-    commands::{block_on, operator_token, tool_settings},
+    cli::{Drain, Instance},
+    commands::{ask::ask, tool_settings},
     platform::run_file,
 };
+
+/// How long taking back may last; nothing is waited for.
+const AT_ONCE: Duration = Duration::from_secs(5);
 
 #[derive(Deserialize, Serialize)]
 struct Answer {
@@ -26,26 +29,10 @@ struct Answer {
 /// Asks the registry to drain the instance, and says how it went.
 pub(crate) fn run(drain: &Drain) -> Result<ExitCode, Failure> {
     let settings = tool_settings()?;
-    let token = operator_token(&settings)?;
-    let registries = run_file::read(&settings.data_dir)
-        .and_then(|run| run.registry)
-        .map_or(settings.registry_urls, |url| vec![url]);
-    let Some(registry) = registries.first() else {
-        return Err(Failure::correctable(
-            "REGISTRY_URL is not set; set it to where the registry answers",
-        ));
-    };
-    let url = format!(
-        "{registry}/v1/services/{}/instances/{}/drain?wait={}",
-        drain.service, drain.instance, drain.wait
-    );
-    let within = Duration::from_secs(u64::from(drain.wait) + 5);
-    let answer: Answer = block_on(async {
-        HttpClient::new()
-            .json(Method::POST, &url, Some(&token), None::<&()>, within)
-            .await
-            .map_err(|error| Failure::failed("the instance was not drained").because(error))
-    })?;
+    let url = format!("{}?wait={}", url(&settings, &drain.which)?, drain.wait);
+    let within = Duration::from_secs(u64::from(drain.wait)) + AT_ONCE;
+    let failure = "the instance was not drained";
+    let answer: Answer = ask(&settings, Method::POST, &url, None::<&()>, within, failure)?;
     if drain.json {
         println!("{:#}", json!(answer));
     }
@@ -55,6 +42,11 @@ pub(crate) fn run(drain: &Drain) -> Result<ExitCode, Failure> {
         }
         return Ok(ExitCode::SUCCESS);
     }
+    if answer.waiting_for.is_empty() && answer.unknown.is_empty() {
+        return Err(Failure::failed(format!(
+            "{failure}: it was taken back into service meanwhile"
+        )));
+    }
     eprintln!(
         "saas: not drained within {} s: {} gateways still have requests under way, {} did not confirm",
         drain.wait,
@@ -62,4 +54,35 @@ pub(crate) fn run(drain: &Drain) -> Result<ExitCode, Failure> {
         answer.unknown.len()
     );
     Ok(ExitCode::FAILURE)
+}
+
+/// Asks the registry to take the instance back into service.
+pub(crate) fn undo(which: &Instance) -> Result<ExitCode, Failure> {
+    let settings = tool_settings()?;
+    let url = url(&settings, which)?;
+    let failure = "the instance was not taken back";
+    let (): () = ask(
+        &settings,
+        Method::DELETE,
+        &url,
+        None::<&()>,
+        AT_ONCE,
+        failure,
+    )?;
+    println!("back in service");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The instance's drain, at the registry that runs here or the one that is set.
+fn url(settings: &Settings, which: &Instance) -> Result<String, Failure> {
+    let here = run_file::read(&settings.data_dir).and_then(|run| run.registry);
+    let Some(registry) = here.as_ref().or_else(|| settings.registry_urls.first()) else {
+        return Err(Failure::correctable(
+            "REGISTRY_URL is not set; set it to where the registry answers",
+        ));
+    };
+    Ok(format!(
+        "{registry}/v1/services/{}/instances/{}/drain",
+        which.service, which.instance
+    ))
 }

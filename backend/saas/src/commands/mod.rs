@@ -1,12 +1,17 @@
 //! The commands of `saas`, a file each.
 
+pub(crate) mod ask;
 pub(crate) mod config;
 pub(crate) mod drain;
+pub(crate) mod generate;
 pub(crate) mod healthcheck;
 pub(crate) mod migrate;
+pub(crate) mod one_time_password;
 pub(crate) mod openapi;
+mod reload;
 pub(crate) mod serve;
 pub(crate) mod token;
+pub(crate) mod user;
 
 use std::{future::Future, io::Write as _};
 

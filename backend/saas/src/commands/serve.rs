@@ -4,9 +4,10 @@ use std::{fmt::Write as _, io::Write as _, process::ExitCode};
 
 use saas_config::{LogFormat, LogLevel, Settings};
 use saas_domain::{Clock, Random};
-use saas_telemetry::{Level, LogSettings};
+use saas_telemetry::{Level, LogHandle, LogSettings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::reload::Reload;
 use crate::{
     Failure,
     platform::{Form, Platform},
@@ -17,23 +18,24 @@ use crate::{
 const CONTROL_THREADS: usize = 2;
 
 /// Runs until SIGTERM or SIGINT, then stops cleanly within `SHUTDOWN_GRACE_SECONDS`. A second
-/// signal ends the process at once.
+/// signal ends the process at once. SIGHUP reads the settings again.
 pub(crate) fn run(form: Form) -> Result<ExitCode, Failure> {
     let mut settings = Settings::load(form.role())?;
     settings.ensure_development_secret(&Random::os())?;
-    let _logs = saas_telemetry::start(log_settings(&settings, form))?;
+    let logs = saas_telemetry::start(log_settings(&settings, form))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(CONTROL_THREADS)
         .thread_name("control")
         .enable_all()
         .build()?;
-    let code = runtime.block_on(serve(form, settings))?;
+    let code = runtime.block_on(serve(form, settings, &logs))?;
     // Nothing that blocks may hold up the end: what had to be saved was saved by `stop`.
     runtime.shutdown_background();
     Ok(code)
 }
 
-async fn serve(form: Form, settings: Settings) -> Result<ExitCode, Failure> {
+async fn serve(form: Form, settings: Settings, logs: &LogHandle) -> Result<ExitCode, Failure> {
+    let mut reload = Reload::new(form, settings.clone())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let platform = tokio::select! {
@@ -44,6 +46,7 @@ async fn serve(form: Form, settings: Settings) -> Result<ExitCode, Failure> {
     let broken = platform.broken();
     tokio::select! {
         () = either(&mut terminate, &mut interrupt) => {}
+        () = reload.follow(&platform, logs) => {}
         () = broken.cancelled() => {
             platform.stop().await;
             return Err(Failure::failed("the database has another history than at the start (was it restored?); start again"));
@@ -66,9 +69,43 @@ async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
     }
 }
 
-/// Tells a person where the platform is. On standard error: standard output carries the log, whose
-/// readers are programs.
+/// Says where the platform is, and how to sign in for the first time.
 fn announce(platform: &Platform) {
+    if platform.is_production() {
+        tell_programs(platform);
+    } else {
+        tell_person(platform);
+    }
+}
+
+/// In the log. In production everything a process writes is collected, sent on and kept, and read by
+/// people who shall not sign in as the administrator: the password lies in a file instead.
+fn tell_programs(platform: &Platform) {
+    for (name, url) in platform.addresses() {
+        tracing::info!(part = name, url, "serving");
+    }
+    let Some(first) = platform.first_run() else {
+        return;
+    };
+    match &first.one_time_password {
+        None => {
+            tracing::info!("first start: the administrator was made; sign in with ADMIN_PASSWORD");
+        }
+        Some(password) => match platform.keep_one_time_password(password) {
+            Ok(file) => tracing::warn!(
+                file = %file.display(),
+                "first start: the administrator was made; `saas one-time-password` prints the password to sign in with, once"
+            ),
+            Err(error) => tracing::error!(
+                %error,
+                "first start: the administrator was made, and the password could not be kept; set ADMIN_PASSWORD and start on a new database"
+            ),
+        },
+    }
+}
+
+/// On standard error: standard output carries the log, whose readers are programs.
+fn tell_person(platform: &Platform) {
     let mut text = String::from("\n");
     for (name, url) in platform.addresses() {
         let _ = writeln!(text, "  {name:<10} {url}");
@@ -90,6 +127,17 @@ fn announce(platform: &Platform) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
+/// How much is logged.
+pub(super) fn level(settings: &Settings) -> Level {
+    match settings.log_level {
+        LogLevel::Error => Level::ERROR,
+        LogLevel::Warn => Level::WARN,
+        LogLevel::Info => Level::INFO,
+        LogLevel::Debug => Level::DEBUG,
+        LogLevel::Trace => Level::TRACE,
+    }
+}
+
 fn log_settings(settings: &Settings, form: Form) -> LogSettings {
     LogSettings {
         format: match settings.log_format {
@@ -97,13 +145,7 @@ fn log_settings(settings: &Settings, form: Form) -> LogSettings {
             LogFormat::Json => saas_telemetry::LogFormat::Json,
             LogFormat::Pretty => saas_telemetry::LogFormat::Pretty,
         },
-        level: match settings.log_level {
-            LogLevel::Error => Level::ERROR,
-            LogLevel::Warn => Level::WARN,
-            LogLevel::Info => Level::INFO,
-            LogLevel::Debug => Level::DEBUG,
-            LogLevel::Trace => Level::TRACE,
-        },
+        level: level(settings),
         service: match form {
             Form::Up => "saas".to_owned(),
             one => one.role().as_str().to_owned(),

@@ -3,11 +3,11 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::Router;
-use saas_cache::Cache;
+use saas_cache::{Cache, SharedBuckets};
 use saas_config::Settings;
 use saas_core::CoreDeps;
 use saas_domain::{Clock, Random, ServiceName};
-use saas_gateway::GatewayDeps;
+use saas_gateway::{GatewayDeps, Https};
 use saas_registry::RegistryDeps;
 use saas_registry_client::{
     Agent, AgentSettings, TokenSource,
@@ -16,6 +16,7 @@ use saas_registry_client::{
 use saas_security::{InternalRole, InternalSigner, RootSecret};
 use saas_storage::{Database, DatabaseSettings};
 use saas_telemetry::Metrics;
+use saas_tls::ServingTls;
 use saas_web::{Served, serve};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -44,10 +45,15 @@ struct Sockets {
     registry: Option<TcpListener>,
     core: Option<TcpListener>,
     gateway: Vec<std::net::TcpListener>,
+    https: Option<Https>,
 }
 
 impl Sockets {
-    fn bind(form: Form, settings: &Settings) -> Result<Self, Failure> {
+    fn bind(
+        form: Form,
+        settings: &Settings,
+        tls: Option<Arc<ServingTls>>,
+    ) -> Result<Self, Failure> {
         let at = |port| SocketAddr::new(settings.host, port);
         let one = |wanted: bool, port, setting: &'static str| {
             let bound = wanted.then(|| saas_web::bind(at(port))).transpose();
@@ -62,6 +68,7 @@ impl Sockets {
             } else {
                 Vec::new()
             },
+            https: tls.map(|tls| https(settings, tls)).transpose()?,
         })
     }
 
@@ -80,6 +87,27 @@ impl Sockets {
     }
 }
 
+fn https(settings: &Settings, tls: Arc<ServingTls>) -> Result<Https, Failure> {
+    let bind = |port, count, setting: &str| {
+        let address = SocketAddr::new(settings.host, port);
+        saas_web::bind_shared(address, count)
+            .map_err(|error| Failure::correctable(format!("{error} ({setting})")))
+    };
+    let redirect = match settings.tls.redirect_port {
+        Some(port) => bind(port, 1, "HTTP_REDIRECT_PORT")?.pop(),
+        None => None,
+    };
+    Ok(Https {
+        tls,
+        listeners: bind(
+            settings.tls.https_port,
+            settings.gateway_threads,
+            "HTTPS_PORT",
+        )?,
+        redirect,
+    })
+}
+
 pub(crate) async fn start(
     form: Form,
     settings: Settings,
@@ -91,7 +119,12 @@ pub(crate) async fn start(
     for warning in settings.warnings() {
         tracing::warn!("{warning}");
     }
-    let sockets = Sockets::bind(form, &settings)?;
+    let tls = if form.has_gateway() {
+        saas_gateway::serving_tls(&settings)?
+    } else {
+        None
+    };
+    let sockets = Sockets::bind(form, &settings, tls)?;
     let run = sockets.run_file();
     let gateway_address = sockets.gateway_address();
     let site = Site {
@@ -119,7 +152,12 @@ pub(crate) async fn start(
         core = Some(start_core(&site, listener, database, gateway_address).await?);
     }
     if !sockets.gateway.is_empty() {
-        gateway = Some(start_gateway(&site, sockets.gateway, gateway_address)?);
+        gateway = Some(start_gateway(
+            &site,
+            sockets.gateway,
+            sockets.https,
+            gateway_address,
+        )?);
     }
     first_word::wait(&run, form).await;
     run_file::write(&data_dir, &run)?;
@@ -165,7 +203,7 @@ async fn start_registry(
     let service = saas_registry::start(RegistryDeps {
         settings: Arc::clone(&site.settings),
         database,
-        metrics: Metrics::new("registry"),
+        metrics: metrics(site, "registry"),
         docs: Some(console::docs_file),
         shutdown: stopping.clone(),
     })
@@ -201,7 +239,7 @@ async fn start_core(
         clock: site.clock.clone(),
         random: site.random.clone(),
         root: site.root.clone(),
-        metrics: Metrics::new("core"),
+        metrics: metrics(site, "core"),
         public_url: site.settings.public_url(gateway),
         console_url: site.settings.console_url(gateway),
         docs: Some(console::docs_file),
@@ -233,18 +271,25 @@ async fn start_core(
 fn start_gateway(
     site: &Site,
     listeners: Vec<std::net::TcpListener>,
+    https: Option<Https>,
     address: Option<SocketAddr>,
 ) -> Result<GatewayPart, Failure> {
     let console = (site.form == Form::Up && console::is_built()).then(console_files::files);
     let serves_console = console.is_some();
+    let first = https.as_ref().and_then(|https| https.listeners.first());
+    let https_url = first
+        .and_then(|listener| listener.local_addr().ok())
+        .map(|address| advertise::local_url(address).replacen("http:", "https:", 1));
     let handle = saas_gateway::start(GatewayDeps {
         settings: Arc::clone(&site.settings),
         root: site.root.clone(),
         listeners,
+        https,
         registry_urls: site.registry_urls.clone(),
         console_url: site.settings.console_url(address),
+        buckets: open_buckets(&site.settings)?,
         console,
-        metrics: Metrics::new("gateway"),
+        metrics: metrics(site, "gateway"),
         clock: site.clock.clone(),
         random: site.random.clone(),
     })
@@ -252,15 +297,36 @@ fn start_gateway(
     Ok(GatewayPart {
         handle,
         serves_console,
+        https_url,
     })
+}
+
+fn metrics(site: &Site, service: &str) -> Metrics {
+    let metrics = Metrics::new(service);
+    metrics.watch_disk(&site.settings.data_dir);
+    metrics
 }
 
 fn open_cache(settings: &Settings) -> Result<Cache, Failure> {
     match &settings.redis_url {
         None => Ok(Cache::memory()),
-        Some(url) => Cache::redis(url.expose())
-            .map_err(|error| Failure::correctable("REDIS_URL cannot be used").because(error)),
+        Some(url) => {
+            Cache::redis(url.expose(), settings.tls.ca_file.as_deref()).map_err(bad_redis_url)
+        }
     }
+}
+
+fn open_buckets(settings: &Settings) -> Result<Option<SharedBuckets>, Failure> {
+    let Some(url) = &settings.redis_url else {
+        return Ok(None);
+    };
+    let authorities = settings.tls.ca_file.as_deref();
+    let buckets = SharedBuckets::new(url.expose(), authorities, SharedBuckets::ANSWER_WITHIN);
+    buckets.map(Some).map_err(bad_redis_url)
+}
+
+fn bad_redis_url(error: saas_cache::CacheError) -> Failure {
+    Failure::correctable("REDIS_URL cannot be used").because(error)
 }
 
 fn serve_on(

@@ -50,6 +50,8 @@ impl CorePart {
 pub(crate) struct GatewayPart {
     pub(crate) handle: GatewayHandle,
     pub(crate) serves_console: bool,
+    /// Where it serves https on this machine.
+    pub(crate) https_url: Option<String>,
 }
 
 impl GatewayPart {

@@ -135,6 +135,8 @@ pub async fn find(
 /// Adds the instance or replaces the one of the same identifier, and begins its lease. The times in
 /// `wanted` are not looked at. The service must exist.
 ///
+/// A drain ends with it: who registers is a process that begins, since those that run renew.
+///
 /// What the last check said is kept where neither the check nor what it connects to changed.
 ///
 /// # Errors
@@ -195,6 +197,25 @@ pub async fn drain(
         .col_expr(row::Column::UpdatedAt, time::now(tx))
         .filter(row::is(key))
         .filter(Expr::col(row::Column::Status).ne(draining))
+        .exec(tx.connection())
+        .await?;
+    Ok(result.rows_affected == 1)
+}
+
+/// Puts an instance back into use that was draining, and begins its lease anew: the drain may have
+/// kept it for longer, and one that sends no heartbeats any more is not to get requests until then.
+/// False if it was not draining, or there is no such instance.
+///
+/// # Errors
+/// [`StorageError::Unavailable`] when the database is away.
+pub async fn undrain(tx: &SystemTx, key: &InstanceKey) -> Result<bool, StorageError> {
+    let lease_ends = time::after_column(tx, "lease_seconds");
+    let result = row::Entity::update_many()
+        .col_expr(row::Column::Status, Expr::value(InstanceState::Up.as_str()))
+        .col_expr(row::Column::LeaseExpiresAt, lease_ends)
+        .col_expr(row::Column::UpdatedAt, time::now(tx))
+        .filter(row::is(key))
+        .filter(Expr::col(row::Column::Status).eq(InstanceState::Draining.as_str()))
         .exec(tx.connection())
         .await?;
     Ok(result.rows_affected == 1)

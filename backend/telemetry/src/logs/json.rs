@@ -1,4 +1,10 @@
 //! One JSON object a line, with the field names of the Elastic Common Schema.
+//!
+//! A name with a dot is the schema's, or one of ours beside it, and is written as it is. A name without
+//! one is a word for this event only and goes below `labels`, where the schema wants such words: a field
+//! `service`, say, would be a text where every other line has an object with `service.name`, and a
+//! store of logs refuses the line. What a library says goes there as well, whatever it calls it.
+//! `tests/operations/log-line.schema.json` lists what there is.
 
 use std::{error::Error, fmt, ops::Range};
 
@@ -6,7 +12,7 @@ use chrono::SecondsFormat;
 use saas_domain::Clock;
 use serde::Serialize;
 use tracing::{
-    Event, Level, Subscriber,
+    Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
     span::{Attributes, Id, Record},
 };
@@ -30,6 +36,28 @@ const SECRET_NAMES: [&str; 6] = [
     "api_key",
 ];
 
+/// The schema's names for words that events use.
+fn schema_name(name: &'static str) -> &'static str {
+    match name {
+        "error" | "cause" => "error.message",
+        "code" => "error.code",
+        "route" => "http.route",
+        other => other,
+    }
+}
+
+/// Whether a field is a word of one event, and belongs below `labels`.
+fn is_label(name: &str, is_foreign: bool) -> bool {
+    let is_schemas = name.contains('.') && (!is_foreign || name.starts_with("error."));
+    !is_schemas && !matches!(name, "@timestamp" | "message" | "request_id")
+}
+
+/// Whether an event or a span is a library's, which knows nothing of the names used here.
+fn is_foreign(metadata: &Metadata<'_>) -> bool {
+    let target = metadata.target();
+    !target.starts_with("saas") && target != "access"
+}
+
 /// The layer. Each line has the fields of the event and of the spans around it; the inner ones win.
 pub(super) struct JsonLines {
     service: String,
@@ -51,9 +79,19 @@ impl JsonLines {
 /// name and each value, and a gateway writes a line for each request.
 #[derive(Default)]
 struct Fields {
-    /// Each name, and where in `json` its value begins and ends.
-    names: Vec<(&'static str, Range<usize>)>,
+    names: Vec<Named>,
     json: Vec<u8>,
+    /// Whether what is recorded now is a library's.
+    is_foreign: bool,
+}
+
+/// A field's name.
+#[derive(Clone)]
+struct Named {
+    name: &'static str,
+    is_foreign: bool,
+    /// Where in `json` its value begins and ends.
+    place: Range<usize>,
 }
 
 impl<S> Layer<S> for JsonLines
@@ -62,7 +100,10 @@ where
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         if let Some(span) = context.span(id) {
-            let mut fields = Fields::default();
+            let mut fields = Fields {
+                is_foreign: is_foreign(attributes.metadata()),
+                ..Fields::default()
+            };
             attributes.record(&mut fields);
             span.extensions_mut().insert(fields);
         }
@@ -80,6 +121,7 @@ where
         let mut fields = Fields {
             names: Vec::with_capacity(32),
             json: Vec::with_capacity(1024),
+            is_foreign: false,
         };
         let now = self
             .clock
@@ -100,6 +142,7 @@ where
                 fields.extend(of_span);
             }
         }
+        fields.is_foreign = is_foreign(event.metadata());
         event.record(&mut fields);
         self.sink.line(fields.to_line());
     }
@@ -120,42 +163,57 @@ impl Fields {
         let start = self.json.len();
         // Text and numbers can always be written, and memory takes them.
         if serde_json::to_writer(&mut self.json, value).is_ok() {
-            self.names.push((name, start..self.json.len()));
+            self.names.push(Named {
+                name,
+                is_foreign: self.is_foreign,
+                place: start..self.json.len(),
+            });
         } else {
             self.json.truncate(start);
         }
     }
 
     fn extend(&mut self, others: &Self) {
-        for (name, place) in &others.names {
+        for named in &others.names {
             let start = self.json.len();
-            let value = others.json.get(place.clone()).unwrap_or_default();
+            let value = others.json.get(named.place.clone()).unwrap_or_default();
             self.json.extend_from_slice(value);
-            self.names.push((name, start..self.json.len()));
+            self.names.push(Named {
+                place: start..self.json.len(),
+                ..named.clone()
+            });
         }
     }
 
     /// One object, of which each name is in once, with its last value.
     fn to_line(&self) -> Vec<u8> {
         let mut line = Vec::with_capacity(self.json.len() + 32 * self.names.len());
-        for (index, (name, place)) in self.names.iter().enumerate() {
+        for (index, named) in self.names.iter().enumerate() {
             let later = self.names.get(index + 1..).unwrap_or_default();
-            if later.iter().any(|(other, _)| other == name) {
+            if later.iter().any(|other| other.name == named.name) {
                 continue;
             }
             line.extend_from_slice(if line.is_empty() { b"{\"" } else { b",\"" });
             // Field names are identifiers with dots: nothing in them needs an escape.
-            line.extend_from_slice(name.as_bytes());
+            if is_label(named.name, named.is_foreign) {
+                line.extend_from_slice(b"labels.");
+                // Labels have no objects below them. Only a library's name has a dot here.
+                let bytes = named.name.bytes();
+                line.extend(bytes.map(|byte| if byte == b'.' { b'_' } else { byte }));
+            } else {
+                line.extend_from_slice(named.name.as_bytes());
+            }
             line.extend_from_slice(b"\":");
-            line.extend_from_slice(self.json.get(place.clone()).unwrap_or_default());
+            line.extend_from_slice(self.json.get(named.place.clone()).unwrap_or_default());
         }
         line.extend_from_slice(b"}\n");
         line
     }
 
     fn record_text(&mut self, field: &Field, text: &str) {
-        if SECRET_NAMES.iter().any(|name| field.name().contains(name)) {
-            self.put(field.name(), "[secret]");
+        let name = schema_name(field.name());
+        if SECRET_NAMES.iter().any(|secret| name.contains(secret)) {
+            self.put(name, "[secret]");
             return;
         }
         // Bytes first: they are counted already, and are never fewer than characters.
@@ -163,27 +221,27 @@ impl Fields {
             .then(|| text.char_indices().nth(LONGEST_VALUE))
             .flatten();
         match end {
-            Some((end, _)) => self.put(field.name(), &format!("{}…", &text[..end])),
-            None => self.put(field.name(), text),
+            Some((end, _)) => self.put(name, &format!("{}…", &text[..end])),
+            None => self.put(name, text),
         }
     }
 }
 
 impl Visit for Fields {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field.name(), &value);
+        self.put(schema_name(field.name()), &value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field.name(), &value);
+        self.put(schema_name(field.name()), &value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field.name(), &value);
+        self.put(schema_name(field.name()), &value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.put(field.name(), &value);
+        self.put(schema_name(field.name()), &value);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
@@ -268,7 +326,7 @@ mod tests {
         assert_eq!(line["service.name"], "core");
         assert_eq!(line["trace.id"], "4bf9");
         assert_eq!(line["request_id"], "r-1");
-        assert_eq!(line["user"], 7);
+        assert_eq!(line["labels.user"], 7);
         assert_eq!(line["http.response.status_code"], 503);
     }
 
@@ -277,12 +335,46 @@ mod tests {
         let long = "x".repeat(LONGEST_VALUE + 1);
         let lines =
             lines(|| tracing::info!(refresh_token = "rt_1", body = long.as_str(), "signed in"));
-        assert_eq!(lines[0]["refresh_token"], "[secret]");
+        assert_eq!(lines[0]["labels.refresh_token"], "[secret]");
         assert_eq!(
-            lines[0]["body"].as_str().unwrap().chars().count(),
+            lines[0]["labels.body"].as_str().unwrap().chars().count(),
             LONGEST_VALUE + 1
         );
-        assert!(lines[0]["body"].as_str().unwrap().ends_with('…'));
+        assert!(lines[0]["labels.body"].as_str().unwrap().ends_with('…'));
+    }
+
+    #[test]
+    fn a_word_of_the_event_does_not_meet_the_schemas_objects() {
+        let error = io::Error::other("away");
+        let lines = lines(|| {
+            tracing::warn!(service = "orders", %error, code = "no_instance", event = "gone", "failed");
+        });
+        let names: Vec<_> = lines[0].as_object().unwrap().keys().collect();
+        for name in &names {
+            let object = format!("{name}.");
+            assert!(
+                !names.iter().any(|other| other.starts_with(&object)),
+                "{name} is a value and an object: {names:?}"
+            );
+        }
+        assert_eq!(lines[0]["service.name"], "core");
+        assert_eq!(lines[0]["labels.service"], "orders");
+        assert_eq!(lines[0]["labels.event"], "gone");
+        assert_eq!(lines[0]["error.message"], "away");
+        assert_eq!(lines[0]["error.code"], "no_instance");
+    }
+
+    #[test]
+    fn what_a_library_says_stays_below_labels() {
+        let lines = lines(|| {
+            let span = tracing::info_span!(target: "sqlx::query", "query", db.statement = "SELECT");
+            let _entered = span.enter();
+            tracing::info!(target: "sqlx::query", { http.route = 7, error = "locked" }, "slow");
+        });
+        assert_eq!(lines[0]["labels.db_statement"], "SELECT");
+        assert_eq!(lines[0]["labels.http_route"], 7);
+        assert_eq!(lines[0]["error.message"], "locked");
+        assert_eq!(lines[0]["message"], "slow");
     }
 
     #[test]

@@ -128,11 +128,14 @@ fn filter(level: Level) -> Targets {
 
 fn log_panics() {
     panic::set_hook(Box::new(|panic| {
-        let location = panic
-            .location()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let location = panic.location();
+        let file = location.map(panic::Location::file);
+        let line = location.map(panic::Location::line);
         let message = panic.payload_as_str().unwrap_or("no message");
-        tracing::error!(log.origin = location, "panic: {message}");
+        tracing::error!(
+            log.origin.file.name = file,
+            log.origin.file.line = line,
+            "panic: {message}"
+        );
     }));
 }

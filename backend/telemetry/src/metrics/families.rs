@@ -5,10 +5,9 @@ use std::sync::atomic::AtomicU64;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
-    registry::Registry,
 };
 
-use super::Latency;
+use super::{Latency, names::Names};
 
 /// One label with a value from a small fixed set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -24,92 +23,27 @@ pub struct Service {
     pub service: String,
 }
 
-fn counter(registry: &mut Registry, name: &str, help: &str) -> Counter {
-    let metric = Counter::default();
-    registry.register(name, help, metric.clone());
-    metric
+/// A service and how its instances are.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ServiceKind {
+    /// The service's name.
+    pub service: String,
+    /// The status of its instances.
+    pub kind: &'static str,
 }
 
-fn gauge(registry: &mut Registry, name: &str, help: &str) -> Gauge {
-    let metric = Gauge::default();
-    registry.register(name, help, metric.clone());
-    metric
+/// One label that names a certificate by its first host.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CertificateName {
+    /// The host.
+    pub domain: String,
 }
 
-fn kinds(registry: &mut Registry, name: &str, help: &str) -> Family<Kind, Counter> {
-    let metric = Family::default();
-    registry.register(name, help, metric.clone());
-    metric
-}
-
-fn latency(registry: &mut Registry, name: &str, help: &str) -> Latency {
-    let metric = Latency::default();
-    registry.register(name, help, metric.clone());
-    metric
-}
-
-/// The database's connection pool.
-#[derive(Clone, Debug)]
-pub struct PoolMetrics {
-    /// Connections open now.
-    pub open: Gauge,
-    /// Connections open but unused now.
-    pub idle: Gauge,
-    /// The most connections there may be.
-    pub limit: Gauge,
-    /// How long a transaction waited for its connection.
-    pub wait: Latency,
-    /// Transactions that got no connection in time, or found the database away.
-    pub unavailable: Counter,
-}
-
-impl PoolMetrics {
-    pub(super) fn register(registry: &mut Registry) -> Self {
-        Self {
-            open: gauge(registry, "database_pool_connections", "Connections open"),
-            idle: gauge(
-                registry,
-                "database_pool_idle_connections",
-                "Connections unused",
-            ),
-            limit: gauge(
-                registry,
-                "database_pool_limit_connections",
-                "The most connections allowed",
-            ),
-            wait: latency(
-                registry,
-                "database_pool_wait_seconds",
-                "Time until a connection was there",
-            ),
-            unavailable: counter(
-                registry,
-                "database_unavailable",
-                "Transactions refused: database away",
-            ),
-        }
-    }
-}
-
-/// The cache, in process or in Redis.
-#[derive(Clone, Debug)]
-pub struct CacheMetrics {
-    /// Reads answered from the cache.
-    pub hits: Counter,
-    /// Reads that went to the database.
-    pub misses: Counter,
-    /// Calls to Redis that failed; each counted as a miss as well if it was a read.
-    pub errors: Counter,
-}
-
-impl CacheMetrics {
-    pub(super) fn register(registry: &mut Registry) -> Self {
-        Self {
-            hits: counter(registry, "cache_hits", "Reads answered from the cache"),
-            misses: counter(registry, "cache_misses", "Reads not found in the cache"),
-            errors: counter(registry, "cache_errors", "Calls to the cache that failed"),
-        }
-    }
+/// One label that names a tenant. Only for the few that are busiest: there may be very many.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Tenant {
+    /// The tenant's identifier.
+    pub tenant: String,
 }
 
 /// Services, instances, leases, checks and the change stream.
@@ -119,6 +53,8 @@ pub struct RegistryMetrics {
     pub services: Gauge,
     /// Instances by status (`up`, `down`, `draining`, …).
     pub instances: Family<Kind, Gauge>,
+    /// Instances of each service by status. A service without any shows zeros.
+    pub service_instances: Family<ServiceKind, Gauge>,
     /// Routes defined and enabled.
     pub routes: Gauge,
     /// Leases renewed.
@@ -138,36 +74,31 @@ pub struct RegistryMetrics {
 }
 
 impl RegistryMetrics {
-    pub(super) fn register(registry: &mut Registry) -> Self {
+    pub(super) fn register(names: &mut Names) -> Self {
         let instances = Family::default();
-        registry.register(
+        names.register(
             "registry_instances",
             "Instances by status",
             instances.clone(),
         );
+        let service_instances = Family::default();
+        names.register(
+            "registry_service_instances",
+            "Instances of each active service by status",
+            service_instances.clone(),
+        );
         Self {
-            services: gauge(registry, "registry_services", "Services known"),
+            services: names.gauge("registry_services", "Services known"),
             instances,
-            routes: gauge(registry, "registry_routes", "Routes enabled"),
-            heartbeats: counter(registry, "registry_heartbeats", "Leases renewed"),
-            leases_expired: counter(registry, "registry_leases_expired", "Leases that ran out"),
-            eviction_guard: gauge(
-                registry,
-                "registry_eviction_guard",
-                "1 while expiry is suspended",
-            ),
-            checks: kinds(
-                registry,
-                "registry_health_checks",
-                "Health checks by outcome",
-            ),
-            streams: gauge(registry, "registry_streams", "Open change streams"),
-            change_number: gauge(
-                registry,
-                "registry_change_number",
-                "The last change applied",
-            ),
-            leader: gauge(registry, "registry_leader", "1 on the replica that leads"),
+            service_instances,
+            routes: names.gauge("registry_routes", "Routes enabled"),
+            heartbeats: names.counter("registry_heartbeats", "Leases renewed"),
+            leases_expired: names.counter("registry_leases_expired", "Leases that ran out"),
+            eviction_guard: names.gauge("registry_eviction_guard", "1 while expiry is suspended"),
+            checks: names.kinds("registry_health_checks", "Health checks by outcome"),
+            streams: names.gauge("registry_streams", "Open change streams"),
+            change_number: names.gauge("registry_change_number", "The last change applied"),
+            leader: names.gauge("registry_leader", "1 on the replica that leads"),
         }
     }
 }
@@ -196,29 +127,20 @@ pub struct CoreMetrics {
 }
 
 impl CoreMetrics {
-    pub(super) fn register(registry: &mut Registry) -> Self {
+    pub(super) fn register(names: &mut Names) -> Self {
         Self {
-            sign_ins: kinds(registry, "core_sign_ins", "Sign-ins by outcome"),
-            tokens_issued: kinds(registry, "core_tokens_issued", "Tokens issued by occasion"),
-            refresh_reuse: counter(registry, "core_refresh_reuse", "Refresh tokens used twice"),
-            password_hash: latency(
-                registry,
-                "core_password_hash_seconds",
-                "Time of a password hash",
-            ),
-            password_hashes_pending: gauge(
-                registry,
+            sign_ins: names.kinds("core_sign_ins", "Sign-ins by outcome"),
+            tokens_issued: names.kinds("core_tokens_issued", "Tokens issued by occasion"),
+            refresh_reuse: names.counter("core_refresh_reuse", "Refresh tokens used twice"),
+            password_hash: names.latency("core_password_hash_seconds", "Time of a password hash"),
+            password_hashes_pending: names.gauge(
                 "core_password_hashes_pending",
                 "Hashes under way or waiting",
             ),
-            streams: gauge(registry, "core_trust_streams", "Open trust streams"),
-            change_number: gauge(
-                registry,
-                "core_trust_change_number",
-                "The last trust change applied",
-            ),
-            tenants: gauge(registry, "core_tenants", "Tenants"),
-            users: gauge(registry, "core_users", "People"),
+            streams: names.gauge("core_trust_streams", "Open trust streams"),
+            change_number: names.gauge("core_trust_change_number", "The last trust change applied"),
+            tenants: names.gauge("core_tenants", "Tenants"),
+            users: names.gauge("core_users", "People"),
         }
     }
 }
@@ -239,6 +161,8 @@ pub struct GatewayMetrics {
     pub waited_for_instance: Counter,
     /// Failed attempts, by reason (`connect`, `timeout`, `reset`, `no_instance`, …).
     pub upstream_errors: Family<Kind, Counter>,
+    /// Requests answered by service, up to ten seconds late.
+    pub service_requests: Family<Service, Counter>,
     /// Answers of 5xx by service.
     pub service_errors: Family<Service, Counter>,
     /// Requests refused by a limit, by whose (`tenant`, `address`).
@@ -251,87 +175,106 @@ pub struct GatewayMetrics {
     pub token_cache_misses: Counter,
     /// The registry's change number in use.
     pub table_version: Gauge,
+    /// 1 while each limit is counted in Redis for all gateways together.
+    pub limits_exact: Gauge,
     /// The trust change number in use.
     pub trust_version: Gauge,
     /// Seconds since the trust stream last beat.
     pub trust_age: Gauge<f64, AtomicU64>,
+    /// Seconds since the routing stream last beat.
+    pub routing_age: Gauge<f64, AtomicU64>,
+    /// Requests a second of the tenants that asked most, over the last ten seconds.
+    pub tenant_requests: Family<Tenant, Gauge<f64, AtomicU64>>,
+    /// Refusals a second of the tenants whose limit refused most, over the last ten seconds.
+    pub tenant_refusals: Family<Tenant, Gauge<f64, AtomicU64>>,
     /// Instances in the table in use.
     pub instances: Gauge,
     /// Ten-second aggregates dropped because core was away too long.
     pub traffic_dropped: Counter,
+    /// TLS handshakes by outcome (`full`, `resumed`, `failed`, `timeout`, `displaced`, `plain`).
+    pub tls_handshakes: Family<Kind, Counter>,
+    /// When each certificate that is shown ends, in seconds since 1970.
+    pub certificate_not_after: Family<CertificateName, Gauge>,
 }
 
 impl GatewayMetrics {
-    pub(super) fn register(registry: &mut Registry) -> Self {
+    pub(super) fn register(names: &mut Names) -> Self {
         let service_errors = Family::default();
-        registry.register(
+        names.register(
             "gateway_service_errors",
             "Answers of 5xx by service",
             service_errors.clone(),
         );
+        let service_requests = Family::default();
+        names.register(
+            "gateway_service_requests",
+            "Requests answered by service, ten seconds late at most",
+            service_requests.clone(),
+        );
+        let (tenant_requests, tenant_refusals) = (Family::default(), Family::default());
+        names.register(
+            "gateway_tenant_requests_per_second",
+            "Requests of the busiest tenants, over the last ten seconds",
+            tenant_requests.clone(),
+        );
+        names.register(
+            "gateway_tenant_refusals_per_second",
+            "Requests refused by a tenant's limit, of the tenants refused most, over the last ten seconds",
+            tenant_refusals.clone(),
+        );
+        let routing_age = Gauge::default();
+        names.register(
+            "gateway_routing_age_seconds",
+            "Seconds since the routing stream beat",
+            routing_age.clone(),
+        );
+        let certificate_not_after = Family::default();
+        names.register(
+            "saas_tls_certificate_not_after_timestamp_seconds",
+            "When the certificate shown ends",
+            certificate_not_after.clone(),
+        );
         let trust_age = Gauge::default();
-        registry.register(
+        names.register(
             "gateway_trust_age_seconds",
             "Seconds since the trust stream beat",
             trust_age.clone(),
         );
         Self {
-            connections: gauge(registry, "gateway_connections", "Client connections open"),
-            in_flight: gauge(registry, "gateway_requests_in_flight", "Requests under way"),
-            upstream_connections: gauge(
-                registry,
+            connections: names.gauge("gateway_connections", "Client connections open"),
+            in_flight: names.gauge("gateway_requests_in_flight", "Requests under way"),
+            upstream_connections: names.gauge(
                 "gateway_upstream_connections",
                 "Connections to instances open",
             ),
-            retries: counter(
-                registry,
-                "gateway_retries",
-                "Attempts repeated with another instance",
-            ),
-            waited_for_instance: counter(
-                registry,
+            retries: names.counter("gateway_retries", "Attempts repeated with another instance"),
+            waited_for_instance: names.counter(
                 "gateway_waited_for_instance",
                 "Requests that waited for an instance",
             ),
-            upstream_errors: kinds(
-                registry,
-                "gateway_upstream_errors",
-                "Failed attempts by reason",
-            ),
+            upstream_errors: names.kinds("gateway_upstream_errors", "Failed attempts by reason"),
+            service_requests,
             service_errors,
-            rate_limited: kinds(
-                registry,
-                "gateway_rate_limited",
-                "Requests refused by a limit",
+            rate_limited: names.kinds("gateway_rate_limited", "Requests refused by a limit"),
+            refused: names.kinds("gateway_refused", "Requests refused for want of a right"),
+            token_cache_hits: names
+                .counter("gateway_token_cache_hits", "Tokens found verified already"),
+            token_cache_misses: names.counter("gateway_token_cache_misses", "Tokens verified"),
+            limits_exact: names.gauge(
+                "gateway_limits_exact",
+                "1 while limits are counted in Redis for all gateways",
             ),
-            refused: kinds(
-                registry,
-                "gateway_refused",
-                "Requests refused for want of a right",
-            ),
-            token_cache_hits: counter(
-                registry,
-                "gateway_token_cache_hits",
-                "Tokens found verified already",
-            ),
-            token_cache_misses: counter(registry, "gateway_token_cache_misses", "Tokens verified"),
-            table_version: gauge(
-                registry,
-                "gateway_table_version",
-                "The registry change in use",
-            ),
-            trust_version: gauge(registry, "gateway_trust_version", "The trust change in use"),
+            table_version: names.gauge("gateway_table_version", "The registry change in use"),
+            trust_version: names.gauge("gateway_trust_version", "The trust change in use"),
             trust_age,
-            instances: gauge(
-                registry,
-                "gateway_instances",
-                "Instances in the table in use",
-            ),
-            traffic_dropped: counter(
-                registry,
-                "gateway_traffic_dropped",
-                "Aggregates dropped: core away",
-            ),
+            routing_age,
+            tenant_requests,
+            tenant_refusals,
+            instances: names.gauge("gateway_instances", "Instances in the table in use"),
+            traffic_dropped: names
+                .counter("gateway_traffic_dropped", "Aggregates dropped: core away"),
+            tls_handshakes: names.kinds("gateway_tls_handshakes", "TLS handshakes by outcome"),
+            certificate_not_after,
         }
     }
 }

@@ -16,7 +16,23 @@ use prometheus_client::{
     metrics::{MetricType, counter::ConstCounter},
 };
 
-use super::Latency;
+use super::{Latency, names::Described};
+
+const REQUESTS: (&str, &str) = (
+    "http_requests",
+    "Requests answered, by method, route template and status.",
+);
+const DURATIONS: (&str, &str) = (
+    "http_request_duration_seconds",
+    "How long requests took, from their head to the head of the answer.",
+);
+
+pub(super) fn described() -> [Described; 2] {
+    [
+        Described::new(REQUESTS.0, MetricType::Counter, REQUESTS.1),
+        Described::new(DURATIONS.0, MetricType::Histogram, DURATIONS.1),
+    ]
+}
 
 /// The statuses that get an atomic of their own; any other is counted under a lock.
 const COMMON: [u16; 32] = [
@@ -143,12 +159,8 @@ impl Collector for HttpMetrics {
         };
         endpoints.sort_by(|left, right| left.0.cmp(&right.0));
 
-        let mut requests = encoder.encode_descriptor(
-            "http_requests",
-            "Requests answered, by method, route template and status.",
-            None,
-            MetricType::Counter,
-        )?;
+        let mut requests =
+            encoder.encode_descriptor(REQUESTS.0, REQUESTS.1, None, MetricType::Counter)?;
         for (endpoint, counts) in &endpoints {
             for (status, count) in counts.statuses() {
                 let status = status.to_string();
@@ -161,12 +173,8 @@ impl Collector for HttpMetrics {
             }
         }
 
-        let mut durations = encoder.encode_descriptor(
-            "http_request_duration_seconds",
-            "How long requests took, from their head to the head of the answer.",
-            None,
-            MetricType::Histogram,
-        )?;
+        let mut durations =
+            encoder.encode_descriptor(DURATIONS.0, DURATIONS.1, None, MetricType::Histogram)?;
         for (endpoint, counts) in &endpoints {
             let labels = [
                 ("method", endpoint.method),

@@ -1,27 +1,33 @@
 //! The registry of metric names: what each service counts, and how it is shown.
 
+mod disk;
 mod exposition;
 mod families;
 mod http;
 mod latency;
+mod names;
 mod process;
+mod stores;
 
 use std::{
     fmt,
+    path::PathBuf,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use prometheus_client::{
-    metrics::info::Info,
-    registry::{Metric, Registry},
-};
+use prometheus_client::{metrics::info::Info, registry::Metric};
 
 pub use exposition::Exposition;
 pub use families::{
-    CacheMetrics, CoreMetrics, GatewayMetrics, Kind, PoolMetrics, RegistryMetrics, Service,
+    CertificateName, CoreMetrics, GatewayMetrics, Kind, RegistryMetrics, Service, ServiceKind,
+    Tenant,
 };
 pub use http::{EndpointMetrics, HttpMetrics};
 pub use latency::{Latency, SECONDS_BUCKETS};
+pub use names::Described;
+pub use stores::{CacheMetrics, DatabaseMetrics, DatabaseServerMetrics, Replica};
+
+use names::Names;
 
 /// The metrics of one service. Cloning shares them; under `saas up` each of the three services in
 /// the process has its own, so that none answers for another.
@@ -33,9 +39,10 @@ pub struct Metrics(Arc<Inner>);
 
 struct Inner {
     service: String,
-    registry: Mutex<Registry>,
+    names: Mutex<Names>,
     http: HttpMetrics,
-    pool: OnceLock<PoolMetrics>,
+    database: OnceLock<DatabaseMetrics>,
+    database_server: OnceLock<DatabaseServerMetrics>,
     cache: OnceLock<CacheMetrics>,
     registry_group: OnceLock<RegistryMetrics>,
     core: OnceLock<CoreMetrics>,
@@ -51,24 +58,29 @@ impl fmt::Debug for Metrics {
 impl Metrics {
     /// The metrics of `service`, with build and process figures and the HTTP families.
     pub fn new(service: &str) -> Self {
-        let mut registry = Registry::default();
+        let mut names = Names::default();
         let build = vec![
             ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
             ("service".to_owned(), service.to_owned()),
         ];
-        registry.register(
+        names.register(
             "saas_build",
             "Version and service of this build",
             Info::new(build),
         );
-        registry.register_collector(Box::new(process::Process));
+        names.described.extend(process::described());
+        names
+            .registry
+            .register_collector(Box::new(process::Process));
         let http = HttpMetrics::default();
-        registry.register_collector(Box::new(http.clone()));
+        names.described.extend(http::described());
+        names.registry.register_collector(Box::new(http.clone()));
         Self(Arc::new(Inner {
             service: service.to_owned(),
-            registry: Mutex::new(registry),
+            names: Mutex::new(names),
             http,
-            pool: OnceLock::new(),
+            database: OnceLock::new(),
+            database_server: OnceLock::new(),
             cache: OnceLock::new(),
             registry_group: OnceLock::new(),
             core: OnceLock::new(),
@@ -86,9 +98,29 @@ impl Metrics {
         &self.0.http
     }
 
-    /// The database's connection pool.
-    pub fn pool(&self) -> &PoolMetrics {
-        self.group(&self.0.pool, PoolMetrics::register)
+    /// The database and its connection pool, as this service sees them.
+    pub fn database(&self) -> &DatabaseMetrics {
+        self.group(&self.0.database, DatabaseMetrics::register)
+    }
+
+    /// The database itself.
+    pub fn database_server(&self) -> &DatabaseServerMetrics {
+        self.group(&self.0.database_server, DatabaseServerMetrics::register)
+    }
+
+    /// Shows from now on how full the file system of this directory is. To be called once.
+    pub fn watch_disk(&self, directory: impl Into<PathBuf>) {
+        let mut names = self.lock();
+        names.described.extend(disk::described());
+        let disk = disk::Disk(directory.into());
+        names.registry.register_collector(Box::new(disk));
+    }
+
+    /// What is registered so far, by name.
+    pub fn described(&self) -> Vec<Described> {
+        let mut described = self.lock().described.clone();
+        described.sort();
+        described
     }
 
     /// The cache.
@@ -119,23 +151,20 @@ impl Metrics {
     /// Everything as text, in the given format.
     pub fn encode(&self, format: Exposition) -> String {
         let mut text = String::with_capacity(16 * 1024);
-        let registry = self.lock();
-        if prometheus_client::encoding::text::encode(&mut text, &registry).is_err() {
+        let names = self.lock();
+        if prometheus_client::encoding::text::encode(&mut text, &names.registry).is_err() {
             // Writing to a `String` does not fail; a collector that did would be a defect.
             tracing::error!("a metric could not be written");
         }
-        drop(registry);
+        drop(names);
         format.present(text)
     }
 
-    fn group<'a, T>(&self, cell: &'a OnceLock<T>, register: fn(&mut Registry) -> T) -> &'a T {
+    fn group<'a, T>(&self, cell: &'a OnceLock<T>, register: fn(&mut Names) -> T) -> &'a T {
         cell.get_or_init(|| register(&mut self.lock()))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Registry> {
-        self.0
-            .registry
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Names> {
+        self.0.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -48,6 +48,9 @@ pub enum ServersError {
     /// The migration of the template database failed.
     #[error("the template database could not be migrated")]
     Migrate(#[source] Box<dyn Error + Send + Sync>),
+    /// A certificate could not be made.
+    #[error("a certificate could not be made")]
+    Certificate(#[source] Box<dyn Error + Send + Sync>),
     /// The system refused.
     #[error("could not {doing}")]
     Io {

@@ -8,6 +8,7 @@ use std::process::Command;
 use super::directory::{self, Account, random_hex};
 use super::supervised::Supervised;
 use super::{PostgresAddress, Psql, ServersError, programs};
+use crate::TestCertificate;
 
 /// A cluster is thrown away with its directory: whatever buys durability is off. The rest keeps
 /// background work from disturbing tests (autovacuum would hold the template database open).
@@ -49,6 +50,18 @@ impl PostgresServer {
     /// # Errors
     /// When PostgreSQL is not installed or the server does not come up.
     pub fn start() -> Result<Self, ServersError> {
+        Self::with(None)
+    }
+
+    /// The same, with TLS beside plain connections.
+    ///
+    /// # Errors
+    /// As for [`PostgresServer::start`].
+    pub fn start_with_tls(certificate: &TestCertificate) -> Result<Self, ServersError> {
+        Self::with(Some(certificate))
+    }
+
+    fn with(certificate: Option<&TestCertificate>) -> Result<Self, ServersError> {
         let programs = programs::postgres().ok_or(ServersError::Missing { program: "initdb" })?;
         let account = Account::for_servers()?;
         let directory = directory::create(account.as_ref())?;
@@ -77,6 +90,21 @@ impl PostgresServer {
         settings
             .write_all(format!("{SETTINGS}port = {port}\n").as_bytes())
             .map_err(ServersError::io("write postgresql.conf"))?;
+        if let Some(certificate) = certificate {
+            let (certificate, key) = certificate.write(server.directory(), "server")?;
+            if let Some(account) = &account {
+                directory::give(&certificate, account)?;
+                directory::give(&key, account)?;
+            }
+            let lines = format!(
+                "ssl = on\nssl_cert_file = '{}'\nssl_key_file = '{}'\n",
+                certificate.display(),
+                key.display()
+            );
+            settings
+                .write_all(lines.as_bytes())
+                .map_err(ServersError::io("write postgresql.conf"))?;
+        }
 
         let address = PostgresAddress::local(port, password);
         let url = address.url("postgres");

@@ -8,6 +8,7 @@ use super::directory::{self, Account, random_hex};
 use super::postgres::free_port;
 use super::supervised::Supervised;
 use super::{REDIS_URL, ServersError};
+use crate::TestCertificate;
 
 /// How many numbered databases there are; the first belongs to nobody.
 const DATABASES: u32 = 1024;
@@ -20,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct RedisServer {
     server: Supervised,
     url: String,
+    tls_url: Option<String>,
 }
 
 impl RedisServer {
@@ -28,6 +30,18 @@ impl RedisServer {
     /// # Errors
     /// When Redis is not installed or does not come up.
     pub fn start() -> Result<Self, ServersError> {
+        Self::with(None)
+    }
+
+    /// The same, with TLS on a second port.
+    ///
+    /// # Errors
+    /// As for [`RedisServer::start`].
+    pub fn start_with_tls(certificate: &TestCertificate) -> Result<Self, ServersError> {
+        Self::with(Some(certificate))
+    }
+
+    fn with(certificate: Option<&TestCertificate>) -> Result<Self, ServersError> {
         let account = Account::for_servers()?;
         let directory = directory::create(account.as_ref())?;
         let password = random_hex::<12>()?;
@@ -40,11 +54,26 @@ impl RedisServer {
         ]);
         let mut server = Supervised::new("Redis", directory, "KILL", &command)?;
 
-        let text = format!(
+        let mut text = format!(
             "bind 127.0.0.1\nport {port}\nrequirepass {password}\ndatabases {DATABASES}\n\
              save \"\"\nappendonly no\ndaemonize no\nmaxclients 1000\ndir {}\n",
             server.directory().display()
         );
+        let mut tls_url = None;
+        if let Some(certificate) = certificate {
+            let (certificate, key) = certificate.write(server.directory(), "server")?;
+            if let Some(account) = &account {
+                directory::give(&certificate, account)?;
+                directory::give(&key, account)?;
+            }
+            let port = free_port()?;
+            let (certificate, key) = (certificate.display(), key.display());
+            text += &format!(
+                "tls-port {port}\ntls-auth-clients no\ntls-cert-file {certificate}\n\
+                 tls-key-file {key}\ntls-ca-cert-file {certificate}\n"
+            );
+            tls_url = Some(format!("rediss://:{password}@127.0.0.1:{port}/0"));
+        }
         File::options()
             .create_new(true)
             .write(true)
@@ -57,12 +86,21 @@ impl RedisServer {
         }
         let url = format!("redis://:{password}@127.0.0.1:{port}/0");
         start(&mut server, &url)?;
-        Ok(Self { server, url })
+        Ok(Self {
+            server,
+            url,
+            tls_url,
+        })
     }
 
     /// The URL of database 0.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The URL of database 0 by TLS; of a server that has it.
+    pub fn tls_url(&self) -> Option<&str> {
+        self.tls_url.as_deref()
     }
 
     /// Kills the server: connections break, new ones are refused, its data is gone.

@@ -176,8 +176,10 @@ export interface paths {
         put?: never;
         /**
          * Register an instance
-         * @description Registering an identifier again replaces what was known of it and begins its lease anew. Takes a
-         *     registration token for the service; in development, callers on the loopback address need none.
+         * @description Registering an identifier again replaces what was known of it, ends its drain and begins its
+         *     lease anew: for a process that begins, and for one that a heartbeat told 404. One that runs
+         *     renews by heartbeats, and these leave a drain as it is. Takes a registration token for the
+         *     service; in development, callers on the loopback address need none.
          */
         post: operations["register_instance"];
         delete?: never;
@@ -218,11 +220,17 @@ export interface paths {
         /**
          * Drain an instance
          * @description It gets no new requests. The answer comes when every live gateway has acknowledged and counts no
-         *     request in flight, or when the wait is over. Takes what registering takes, or the permission
-         *     `registry:manage`.
+         *     request in flight, or when the wait is over. `DELETE` takes it back into service, and so does
+         *     registering it again. Takes what registering takes, or the permission `registry:manage`.
          */
         post: operations["drain_instance"];
-        delete?: never;
+        /**
+         * Take an instance back into service
+         * @description Ends its drain and renews its lease: it gets requests again, at once if it has no check or its
+         *     check passes. Checks go on during a drain. Of an instance that is not draining, nothing changes.
+         *     Takes what registering takes, or the permission `registry:manage`.
+         */
+        delete: operations["undrain_instance"];
         options?: never;
         head?: never;
         patch?: never;
@@ -298,7 +306,8 @@ export interface components {
         DrainReport: {
             /**
              * @description True: every live gateway sends nothing more and has nothing in flight, and no gateway is
-             *     unknown. The instance may stop.
+             *     unknown. The instance may stop. False with nobody to wait for: it was taken back into
+             *     service meanwhile.
              */
             drained: boolean;
             /**
@@ -1455,6 +1464,38 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["DrainReport"];
                 };
+            };
+            /** @description What was wrong and what to do (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undrain_instance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The instance's identifier. */
+                id: string;
+                /** @description The service's name. */
+                service: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is not draining. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What was wrong and what to do (RFC 9457). */
             default: {

@@ -236,6 +236,9 @@ fn in_production_credentials_from_afar_need_tls() {
     };
     assert_eq!(bench.send(&via("http")), refused());
     assert_eq!(bench.send(&via("https")), to());
+    assert_eq!(bench.send(&from("203.0.113.9").by_tls()), to());
+    // A proxy that came by TLS for somebody who did not.
+    assert_eq!(bench.send(&via("http").by_tls()), refused());
     let login = FakeRequest::new("POST", "/api/core/v1/auth/login").from("203.0.113.9");
     assert_eq!(bench.send(&login), refused());
 }

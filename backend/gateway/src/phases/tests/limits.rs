@@ -1,6 +1,7 @@
 use saas_registry_client::wire::TenantTrust;
 
 use super::*;
+use crate::limiter::central::{Central, Whose};
 
 fn quota_headers(trail: &Trail) -> (String, String) {
     let mut headers = HeaderMap::new();
@@ -76,6 +77,44 @@ fn an_address_is_limited_whoever_claims_to_forward_for_others() {
         }
         assert_eq!(send(&bench, "10.0.0.1", client), limited);
     }
+}
+
+#[test]
+fn a_limit_that_was_asked_for_is_not_taken_twice() {
+    let mut bench = Bench::new(Vec::new());
+    bench.policy.rate_per_address = 5;
+    bench.policy.rate_per_tenant = 5;
+    let (central, _questions) = Central::new(std::time::Duration::ZERO);
+    bench.limiter = Limiter::new(Some(central));
+    let claims = claims();
+    let address = bench.limiter.address("127.0.0.1".parse().unwrap());
+    let tenant = bench.limiter.tenant(claims.tid.unwrap());
+    let request = FakeRequest::get("/api/orders/x").bearer(&bench.token(&claims));
+
+    // The address has one leased token, the tenant none.
+    address.requests.add_credit(1);
+    let (outcome, mut trail) = bench.pass(&request);
+    assert_eq!((outcome, address.requests.credit()), (Outcome::Ask, 0));
+    let whose = Whose::Tenant(claims.tid.unwrap());
+    trail.settled.answered(whose, Ok(tenant.left(0, 5)));
+    let outcome = bench.pass_again(&request, &mut trail);
+    assert_eq!(outcome, Outcome::to("orders", "/x"));
+    assert_eq!(quota_headers(&trail).1, "\"tenant\";r=10;t=0");
+
+    // The other way round, and the answer is no.
+    tenant.add_credit(1);
+    let (outcome, mut trail) = bench.pass(&request);
+    assert_eq!((outcome, tenant.credit()), (Outcome::Ask, 1));
+    let whose = Whose::Address("127.0.0.1".parse().unwrap());
+    let empty = address.requests.empty(0, 5);
+    trail.settled.answered(whose, Err(empty));
+    let outcome = bench.pass_again(&request, &mut trail);
+    assert_eq!(outcome, Outcome::Refused(429, "rate_limited"));
+    assert_eq!(tenant.credit(), 1);
+
+    // Nobody answers in Redis' stead: each gateway counts for itself.
+    bench.limiter.note_central(false);
+    assert_eq!(bench.send(&request), Outcome::to("orders", "/x"));
 }
 
 #[test]

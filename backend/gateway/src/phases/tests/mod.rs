@@ -58,6 +58,7 @@ pub(super) struct FakeRequest {
     headers: HeaderMap,
     fault: Option<FramingFault>,
     peer: IpAddr,
+    is_secure: bool,
 }
 
 impl FakeRequest {
@@ -72,6 +73,7 @@ impl FakeRequest {
             headers,
             fault: None,
             peer: "127.0.0.1".parse().unwrap(),
+            is_secure: false,
         }
     }
 
@@ -94,6 +96,12 @@ impl FakeRequest {
 
     pub(super) fn from(mut self, peer: &str) -> Self {
         self.peer = peer.parse().unwrap();
+        self
+    }
+
+    /// As if it came to the gateway by TLS.
+    pub(super) fn by_tls(mut self) -> Self {
+        self.is_secure = true;
         self
     }
 
@@ -137,6 +145,10 @@ impl RequestView for FakeRequest {
     fn peer(&self) -> IpAddr {
         self.peer
     }
+
+    fn is_secure(&self) -> bool {
+        self.is_secure
+    }
 }
 
 /// A gateway's knowledge, without a gateway.
@@ -149,7 +161,7 @@ pub(super) struct Bench {
     pub(super) clock: Clock,
     pub(super) key: SigningKey,
     tokens: TokenCache,
-    limiter: Limiter,
+    pub(super) limiter: Limiter,
     addresses: AddressCache,
     pub(super) ticks: u64,
 }
@@ -160,6 +172,8 @@ pub(super) enum Outcome {
     Own,
     Console,
     Preflight,
+    /// A limit has to be asked for.
+    Ask,
     /// Service and path.
     To(String, String),
     /// Status and code.
@@ -287,6 +301,13 @@ impl Bench {
     }
 
     pub(super) fn pass(&self, request: &FakeRequest) -> (Outcome, Trail) {
+        let mut trail = Trail::default();
+        let outcome = self.pass_again(request, &mut trail);
+        (outcome, trail)
+    }
+
+    /// With what was learnt before.
+    pub(super) fn pass_again(&self, request: &FakeRequest, trail: &mut Trail) -> Outcome {
         let desk = Desk {
             policy: &self.policy,
             table: &self.table,
@@ -299,19 +320,18 @@ impl Bench {
             now: self.clock.now(),
             ticks: self.ticks,
         };
-        let mut trail = Trail::default();
-        let outcome = match admit(request, &desk, &mut trail) {
+        match admit(request, &desk, trail) {
             Ok(Admission::Own) => Outcome::Own,
             Ok(Admission::Console) => Outcome::Console,
             Ok(Admission::Preflight) => Outcome::Preflight,
+            Ok(Admission::Ask(_)) => Outcome::Ask,
             Ok(Admission::Forward { path_start }) => {
                 let service = trail.service.as_ref().unwrap().name.as_str();
                 let path = path_start.map_or("/", |start| &request.path[start..]);
                 Outcome::to(service, path)
             }
             Err(refusal) => Outcome::Refused(refusal.status().as_u16(), refusal.code()),
-        };
-        (outcome, trail)
+        }
     }
 
     /// What becomes of a GET with a good token.

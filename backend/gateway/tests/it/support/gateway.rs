@@ -1,18 +1,20 @@
 //! A gateway of the test's own, with its stand-in.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use http::Method;
+use saas_cache::SharedBuckets;
 use saas_config::Settings;
 use saas_domain::{ACCESS_AUDIENCE, AccessClaims, Clock, Random, SessionId, TenantId, UserId};
-use saas_gateway::{GatewayDeps, GatewayHandle};
+use saas_gateway::{GatewayDeps, GatewayHandle, Https, serving_tls};
 use saas_registry_client::wire::{KeySet, Service, TrustSnapshot};
 use saas_security::{RootSecret, SigningKey, sign_access};
 use saas_telemetry::Metrics;
+use saas_tls::TlsError;
 use saas_web::bind_shared;
 
 use super::{Client, StandIn, eventually};
@@ -23,6 +25,10 @@ const ISSUER: &str = "http://test";
 pub struct Gateway {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where it serves https, if it does.
+    pub https: Option<SocketAddr>,
+    /// Where it tells everybody to come by https, if it does.
+    pub redirect: Option<SocketAddr>,
     /// What stands for registry and core.
     pub control: StandIn,
     handle: Option<GatewayHandle>,
@@ -65,6 +71,15 @@ impl Gateway {
 
     /// The same, with changed settings.
     pub async fn with(services: Vec<Service>, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::counting(services, None, change).await
+    }
+
+    /// The same, which counts limits together with others.
+    pub async fn counting(
+        services: Vec<Service>,
+        buckets: Option<SharedBuckets>,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let random = Random::os();
         let name = format!(
             "saas-gateway-test-{:032x}",
@@ -83,9 +98,21 @@ impl Gateway {
         let control = StandIn::start(trust, services).await;
         let mut settings = settings(&dir);
         change(&mut settings);
-        let handle = launch(settings, vec![format!("http://{}", control.address)]);
+        let https = https(&settings);
+        let address = |listener: Option<&TcpListener>| listener?.local_addr().ok();
+        let (secure, redirect) = match &https {
+            Some(https) => (
+                address(https.listeners.first()),
+                address(https.redirect.as_ref()),
+            ),
+            None => (None, None),
+        };
+        let registry = vec![format!("http://{}", control.address)];
+        let handle = launch(settings, https, registry, buckets);
         let gateway = Self {
             address: handle.address(),
+            https: secure,
+            redirect,
             control,
             handle: Some(handle),
             key,
@@ -148,7 +175,7 @@ impl Gateway {
         self.control.kill();
         let mut settings = settings(&self.dir);
         settings.public_url = public_url.map(str::to_owned);
-        let handle = launch(settings, vec!["http://127.0.0.1:1".into()]);
+        let handle = launch(settings, None, vec!["http://127.0.0.1:1".into()], None);
         self.address = handle.address();
         self.handle = Some(handle);
     }
@@ -156,6 +183,11 @@ impl Gateway {
     /// Where its last good copies lie.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Reads the certificates again.
+    pub fn reload_tls(&self) -> Result<(), TlsError> {
+        self.handle.as_ref().unwrap().reload_tls()
     }
 
     /// Gives the handle away, to stop it beside other things.
@@ -171,14 +203,31 @@ fn settings(dir: &Path) -> Settings {
     settings
 }
 
-fn launch(settings: Settings, registry_urls: Vec<String>) -> GatewayHandle {
-    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+fn https(settings: &Settings) -> Option<Https> {
+    let redirect = settings.tls.redirect_port;
+    Some(Https {
+        tls: serving_tls(settings).unwrap()?,
+        listeners: bind_shared(LOOPBACK, settings.gateway_threads).unwrap(),
+        redirect: redirect.map(|_| bind_shared(LOOPBACK, 1).unwrap().remove(0)),
+    })
+}
+
+fn launch(
+    settings: Settings,
+    https: Option<Https>,
+    registry_urls: Vec<String>,
+    buckets: Option<SharedBuckets>,
+) -> GatewayHandle {
     saas_gateway::start(GatewayDeps {
-        listeners: bind_shared(loopback, settings.gateway_threads).unwrap(),
+        listeners: bind_shared(LOOPBACK, settings.gateway_threads).unwrap(),
         settings: Arc::new(settings),
         root: RootSecret::new(&[7; 32], None),
+        https,
         registry_urls,
         console_url: "http://console.test".into(),
+        buckets,
         console: None,
         metrics: Metrics::new("gateway"),
         clock: Clock::system(),

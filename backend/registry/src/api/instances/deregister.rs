@@ -5,9 +5,9 @@ use http::StatusCode;
 use saas_storage::registry::{instances, services};
 use saas_web::{ApiPath, Problem};
 
-use super::{InstancePath, key};
+use super::{InstancePath, key, note};
 use crate::app::App;
-use crate::audit::{self, Origin};
+use crate::audit::Origin;
 use crate::caller::Caller;
 use crate::catalog::Subject;
 use crate::problem;
@@ -43,11 +43,7 @@ pub(crate) async fn deregister_instance(
     if !remove.await.map_err(problem::of_storage)? {
         return Err(problem::no_instance(key.service.as_str(), key.id.as_str()));
     }
-    if caller.person().is_some() {
-        let object = format!("{}/{}", key.service, key.id);
-        let entry = audit::entry(&app, &caller, &origin, "instance.remove");
-        entry.about("instance", &object).write(&tx).await?;
-    }
+    note(&app, &caller, &origin, &key, "instance.remove", &tx).await?;
     app.commit(tx, &[Subject::Service(key.service)]).await?;
     Ok(StatusCode::NO_CONTENT)
 }

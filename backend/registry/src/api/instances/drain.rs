@@ -9,16 +9,18 @@ use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use garde::Validate;
-use saas_storage::registry::{GatewayRecord, GatewayState, InstanceKey, gateways, instances};
-use saas_storage::{ChangePosition, ChangeStream, SystemTx};
+use saas_storage::registry::{
+    GatewayRecord, GatewayState, InstanceKey, InstanceState, gateways, instances,
+};
+use saas_storage::{ChangePosition, ChangeStream};
 use saas_web::{ApiJson, ApiPath, ApiQuery, Problem, TimeLimit};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{InstancePath, key};
+use super::{InstancePath, key, note};
 use crate::app::App;
-use crate::audit::{self, Origin};
+use crate::audit::Origin;
 use crate::caller::Caller;
 use crate::catalog::Subject;
 use crate::problem;
@@ -44,7 +46,8 @@ pub(crate) struct DrainQuery {
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub(crate) struct DrainReport {
     /// True: every live gateway sends nothing more and has nothing in flight, and no gateway is
-    /// unknown. The instance may stop.
+    /// unknown. The instance may stop. False with nobody to wait for: it was taken back into
+    /// service meanwhile.
     drained: bool,
     /// Gateways that have not acknowledged yet or still have requests in flight.
     waiting_for: Vec<Uuid>,
@@ -56,8 +59,8 @@ pub(crate) struct DrainReport {
 /// Drain an instance
 ///
 /// It gets no new requests. The answer comes when every live gateway has acknowledged and counts no
-/// request in flight, or when the wait is over. Takes what registering takes, or the permission
-/// `registry:manage`.
+/// request in flight, or when the wait is over. `DELETE` takes it back into service, and so does
+/// registering it again. Takes what registering takes, or the permission `registry:manage`.
 #[utoipa::path(
     post,
     path = "/v1/services/{service}/instances/{id}/drain",
@@ -109,7 +112,7 @@ async fn take_out(
     }
     let turned = instances::drain(&tx, key, wait + GRACE).await;
     if turned.map_err(problem::of_storage)? {
-        note(app, caller, origin, key, &tx).await?;
+        note(app, caller, origin, key, "instance.drain", &tx).await?;
         app.commit(tx, &[Subject::Service(key.service.clone())])
             .await?;
     } else {
@@ -119,28 +122,19 @@ async fn take_out(
     log.latest().await.map_err(problem::of_storage)
 }
 
-async fn note(
-    app: &App,
-    caller: &Caller,
-    origin: &Origin,
-    key: &InstanceKey,
-    tx: &SystemTx,
-) -> Result<(), Problem> {
-    if caller.person().is_none() {
-        return Ok(());
-    }
-    let object = format!("{}/{}", key.service, key.id);
-    let entry = audit::entry(app, caller, origin, "instance.drain");
-    entry.about("instance", &object).write(tx).await
-}
-
 /// What the gateways said last.
 async fn look(app: &App, key: &InstanceKey, seen: ChangePosition) -> Result<DrainReport, Problem> {
     let read = async {
         let tx = app.database().system_read("registry.drain").await?;
-        gateways::all(&tx, LOST_WITHIN).await
+        let instance = instances::find(&tx, key).await?;
+        Ok((instance, gateways::all(&tx, LOST_WITHIN).await?))
     };
-    let reports = read.await.map_err(problem::of_storage)?;
+    let (instance, reports) = read.await.map_err(problem::of_storage)?;
+    // Taken back while this call waited: gateways send to it again, whatever they said last. An
+    // answer and no error, so that a process that is about to stop goes on to give its lease back.
+    if instance.is_some_and(|instance| instance.state != InstanceState::Draining) {
+        return Ok(DrainReport::default());
+    }
     Ok(DrainReport::from_reports(&reports, key, seen))
 }
 

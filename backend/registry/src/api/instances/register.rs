@@ -33,8 +33,10 @@ pub(crate) struct Registered {
 
 /// Register an instance
 ///
-/// Registering an identifier again replaces what was known of it and begins its lease anew. Takes a
-/// registration token for the service; in development, callers on the loopback address need none.
+/// Registering an identifier again replaces what was known of it, ends its drain and begins its
+/// lease anew: for a process that begins, and for one that a heartbeat told 404. One that runs
+/// renews by heartbeats, and these leave a drain as it is. Takes a registration token for the
+/// service; in development, callers on the loopback address need none.
 #[utoipa::path(
     post,
     path = "/v1/services/{service}/instances",

@@ -26,6 +26,7 @@ export const KNOWN_ACTIONS = [
   'service.deactivate',
   'service.activate',
   'instance.drain',
+  'instance.undrain',
   'instance.remove',
   'route.create',
   'route.change',

@@ -1,17 +1,12 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { App, Button } from 'antd';
+import { useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
-import { bodyOf, registry } from '@/api/client';
 import { useAccess } from '@/app/access';
 import { Empty } from '@/components/Empty';
 import { type Column, RecordList } from '@/components/RecordList';
 import { State } from '@/components/State';
-import { useNotice } from '@/components/useNotice';
 import { When } from '@/components/When';
+import { DrainButton, UndrainButton } from './drain';
 import { type Instance, instancesQuery, TONE_OF_STATUS } from './services';
-
-/** How long a drain is waited for, in seconds. */
-const DRAIN_WAIT_SECONDS = 30;
 
 export function InstanceList({ service }: { service: string }) {
   const { t } = useTranslation();
@@ -66,7 +61,14 @@ export function InstanceList({ service }: { service: string }) {
       }}
       columns={columns}
       {...(can('registry:manage')
-        ? { actions: (instance: Instance) => <DrainButton service={service} instance={instance} /> }
+        ? {
+            actions: ({ id, status }: Instance) =>
+              status === 'draining' ? (
+                <UndrainButton service={service} id={id} />
+              ) : (
+                <DrainButton service={service} id={id} />
+              ),
+          }
         : {})}
       empty={<Empty title={t('services.noInstances')} hint={t('services.noInstancesHint')} />}
     />
@@ -76,55 +78,4 @@ export function InstanceList({ service }: { service: string }) {
 /** An instance is down because its check fails, or because it has not been checked yet. */
 function downBecause(checkPassing: boolean | null | undefined) {
   return checkPassing === false ? 'services.checkFails' : 'services.checkPending';
-}
-
-function DrainButton({ service, instance }: { service: string; instance: Instance }) {
-  const { t } = useTranslation();
-  const { modal } = App.useApp();
-  const notice = useNotice();
-  const queries = useQueryClient();
-  const { id } = instance;
-
-  const drain = useMutation({
-    mutationFn: async () =>
-      bodyOf(
-        await registry.POST('/v1/services/{service}/instances/{id}/drain', {
-          params: { path: { service, id }, query: { wait: DRAIN_WAIT_SECONDS } },
-        }),
-      ),
-    onSuccess: (answer) => {
-      if (answer.drained) notice.done(t('services.drained', { id }));
-      else if (answer.waiting_for.length > 0) {
-        notice.warn(t('services.drainWaiting', { id, names: answer.waiting_for.join(', ') }));
-      } else notice.warn(t('services.drainUnknown', { id, names: answer.unknown.join(', ') }));
-    },
-    onError: notice.failed,
-    onSettled: () => queries.invalidateQueries({ queryKey: ['services', service] }),
-  });
-
-  const ask = () =>
-    modal.confirm({
-      title: t('services.drainTitle'),
-      content: (
-        <>
-          <p className="mono">{id}</p>
-          <p>{t('services.drainBody')}</p>
-        </>
-      ),
-      okText: t('services.drain'),
-      // Not awaited: the dialog closes and the list shows how it goes.
-      onOk: () => drain.mutate(),
-    });
-
-  return (
-    <Button
-      size="small"
-      loading={drain.isPending}
-      disabled={instance.status === 'draining' && !drain.isPending}
-      onClick={ask}
-      aria-label={`${t('services.drain')}: ${id}`}
-    >
-      {t('services.drain')}
-    </Button>
-  );
 }

@@ -1,0 +1,142 @@
+//! What the settings mean, in Chinese.
+
+/// The meaning of the setting of this name.
+pub(crate) fn meaning(name: &str) -> Option<&'static str> {
+    let found = MEANINGS.iter().find(|(known, _)| *known == name);
+    found.map(|(_, meaning)| *meaning)
+}
+
+const MEANINGS: &[(&str, &str)] = &[
+    (
+        "ENVIRONMENT",
+        "`development` 或 `production`；生产环境采用安全的默认值，并拒绝以不安全的设置启动",
+    ),
+    (
+        "LOG_LEVEL",
+        "`error`、`warn`（或 `warning`）、`info`、`debug` 或 `trace`，不分大小写",
+    ),
+    (
+        "LOG_FORMAT",
+        "`json`、`pretty` 或 `auto`：非生产环境的终端中为易读格式，其余情况每行一个 JSON 对象",
+    ),
+    (
+        "DATA_DIR",
+        "SQLite 数据库、最近一次可用副本和 run.json 所在的目录",
+    ),
+    (
+        "HOST",
+        "监听的地址；未设置时开发环境为 127.0.0.1，生产环境为 0.0.0.0",
+    ),
+    ("GATEWAY_PORT", "网关的端口；0 表示任选一个空闲端口"),
+    ("REGISTRY_PORT", "注册中心的端口；0 表示任选一个空闲端口"),
+    ("CORE_PORT", "核心服务的端口；0 表示任选一个空闲端口"),
+    (
+        "DATABASE_URL",
+        "`postgresql://user:password@host:5432/db` 或 `sqlite:///path/file.db`；未设置时使用数据目录中的 SQLite",
+    ),
+    (
+        "DATABASE_MIN_CONNECTIONS",
+        "始终保持打开的 PostgreSQL 连接数",
+    ),
+    ("DATABASE_MAX_CONNECTIONS", "PostgreSQL 连接数的上限"),
+    (
+        "REDIS_URL",
+        "`redis://:password@host:6379/0`：各核心服务在此缓存，各网关在此共同计数；未设置时使用进程内缓存，速率限制按每个网关的份额计",
+    ),
+    (
+        "SECRET_KEY",
+        "根密钥，至少 32 字节，其他所有密钥都由它派生；开发环境会自动生成并保存在数据目录中",
+    ),
+    ("SECRET_KEY_PREVIOUS", "此前的根密钥，轮换期间仍被接受"),
+    (
+        "PUBLIC_URL",
+        "人和程序访问网关的地址，也是令牌的签发者；未设置时为网关自身的地址",
+    ),
+    ("CONSOLE_URL", "访问控制台的地址；未设置时同 PUBLIC_URL"),
+    ("REGISTRY_URL", "注册中心的地址；多个副本以逗号分隔"),
+    (
+        "ADVERTISE_ADDRESS",
+        "本进程登记时使用的地址，例如 Pod 的地址；未设置时为监听的地址",
+    ),
+    (
+        "METRICS_TOKEN",
+        "访问 /metrics、/health 的细节以及读取注册中心所需的令牌；生产环境必填",
+    ),
+    (
+        "CORS_ORIGINS",
+        "允许其网页调用 API 的来源，以逗号分隔；`*` 表示全部，仅限开发环境",
+    ),
+    (
+        "TRUSTED_PROXIES",
+        "其 X-Forwarded-For 可信的地址或网段，以逗号分隔",
+    ),
+    (
+        "UPSTREAM_NETWORKS",
+        "实例可以位于的地址或网段，以逗号分隔；链路本地地址一律不允许",
+    ),
+    (
+        "RATE_LIMIT_PER_TENANT",
+        "每个租户每秒的请求数，突发可达两倍；0 表示不限制",
+    ),
+    (
+        "RATE_LIMIT_PER_ADDRESS",
+        "每个客户端地址每秒的请求数，突发可达两倍；0 表示不限制",
+    ),
+    (
+        "MAX_UPLOAD_MIB",
+        "可通过网关的最大请求体，单位 MiB；0 表示不限制",
+    ),
+    (
+        "GATEWAY_THREADS",
+        "网关的工作线程数；未设置时每个 CPU 核一个",
+    ),
+    (
+        "TLS_CERT_FILE",
+        "网关的证书及其证书链（PEM）；设置后网关在 HTTPS_PORT 上提供 https；多份证书以逗号分隔，按主机名选用；文件更新后一分钟内生效",
+    ),
+    (
+        "TLS_KEY_FILE",
+        "TLS_CERT_FILE 的私钥（PEM，无口令）；数目和顺序与证书一致",
+    ),
+    ("TLS_MIN_VERSION", "所支持的最低 TLS 版本，`1.2` 或 `1.3`"),
+    (
+        "HTTPS_PORT",
+        "网关的 https 端口，与 GATEWAY_PORT 并存；0 表示任选一个空闲端口；仅在设置了 TLS_CERT_FILE 或 ACME_DOMAINS 时使用",
+    ),
+    (
+        "HTTP_REDIRECT_PORT",
+        "将所有访问引导到 https 的端口；未设置则没有",
+    ),
+    (
+        "TLS_CA_FILE",
+        "除系统自带之外另行信任的证书颁发机构（PEM）：用于 PostgreSQL（`sslmode=verify-full`）、Redis（`rediss://`）以及其他被调用的服务",
+    ),
+    (
+        "ACME_DOMAINS",
+        "由网关通过 ACME 申请并续期证书的主机名，以逗号分隔；仅适用于单个网关，且外部须以 443 端口访问到它的 HTTPS_PORT",
+    ),
+    ("ACME_EMAIL", "证书颁发机构可以写信联系的地址"),
+    (
+        "ACME_DIRECTORY_URL",
+        "证书颁发机构；未设置时为 Let's Encrypt",
+    ),
+    (
+        "ACME_AGREE_TERMS",
+        "`yes`：同意证书颁发机构的条款；与 ACME_DOMAINS 一起使用时必填",
+    ),
+    ("ACCESS_TOKEN_EXPIRE_MINUTES", "访问令牌的有效期（分钟）"),
+    ("REFRESH_TOKEN_EXPIRE_DAYS", "会话在不使用时保持有效的天数"),
+    (
+        "SIGNUP",
+        "`open` 或 `closed`：陌生人能否自行注册；未设置时开发环境开放，生产环境关闭",
+    ),
+    ("ADMIN_EMAIL", "首位管理员的电子邮箱"),
+    (
+        "ADMIN_PASSWORD",
+        "首位管理员的密码；未设置时自动生成，只显示一次，且必须修改",
+    ),
+    (
+        "SHUTDOWN_GRACE_SECONDS",
+        "收到停止信号后，进行中的请求最多还可持续的秒数",
+    ),
+];

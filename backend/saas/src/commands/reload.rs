@@ -1,0 +1,74 @@
+//! SIGHUP: the settings are read again while the platform runs.
+
+use saas_config::{SettingInfo, Settings};
+use saas_telemetry::LogHandle;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::serve::level;
+use crate::{
+    Failure,
+    platform::{Form, Platform},
+};
+
+/// Waits for SIGHUP and compares what is set then with what was.
+pub(super) struct Reload {
+    form: Form,
+    hangup: Signal,
+    in_force: Settings,
+}
+
+impl Reload {
+    /// From here on SIGHUP does not end the process.
+    pub(super) fn new(form: Form, in_force: Settings) -> Result<Self, Failure> {
+        Ok(Self {
+            form,
+            hangup: signal(SignalKind::hangup())?,
+            in_force,
+        })
+    }
+
+    /// Takes over what may change, at each SIGHUP. Does not return.
+    pub(super) async fn follow(&mut self, platform: &Platform, logs: &LogHandle) {
+        while self.hangup.recv().await.is_some() {
+            self.read_again(platform, logs);
+        }
+        std::future::pending().await
+    }
+
+    fn read_again(&mut self, platform: &Platform, logs: &LogHandle) {
+        let settings = match Settings::load(self.form.role()) {
+            Ok(settings) => settings,
+            Err(error) => {
+                let error = Failure::from(error);
+                tracing::error!("the settings cannot be used, so that nothing changes: {error}");
+                return;
+            }
+        };
+        let changed = self.in_force.differences(&settings);
+        let (now, later): (Vec<&SettingInfo>, Vec<&SettingInfo>) =
+            changed.iter().partition(|setting| setting.reloadable);
+        for setting in &later {
+            tracing::warn!(
+                setting = setting.name,
+                "{} has changed, which takes effect at the next start",
+                setting.name
+            );
+        }
+        logs.set_level(level(&settings));
+        platform.reload(&settings);
+        if let Err(error) = platform.reload_tls() {
+            let error = Failure::failed(
+                "the certificates cannot be used, so that the ones before are shown",
+            )
+            .because(error);
+            tracing::error!("{error}");
+        }
+        for setting in &now {
+            tracing::info!(setting = setting.name, "{} has changed", setting.name);
+        }
+        if changed.is_empty() {
+            tracing::info!("the settings were read again; none has changed");
+        }
+        self.in_force = settings;
+    }
+}
