@@ -103,7 +103,7 @@ def stack(engine, images, figures, tmp_path_factory):
 def owner(stack):
     """The access token of a tenant's owner, with the orders service beside the stack."""
     stack.orders()
-    token = stack.sign_up("teahouse")
+    token = stack.sign_up("coffeehouse")
     from engine import wait
 
     wait("orders to answer", lambda: stack.call("GET", "api.saas.test", "/api/orders/whoami", token=token).status == 200, 30)

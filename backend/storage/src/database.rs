@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saas_domain::{Clock, Random};
+use sea_orm::sqlx::postgres::PgConnection;
 use sea_orm::sqlx::sqlite::{SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{self, Connection as _};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 
 use crate::changes::{Listener, Signals};
 use crate::transaction::{Access, OpenTransaction as _};
@@ -15,6 +17,8 @@ use crate::{Installation, StorageError};
 
 /// How long to wait for a connection, for SQLite's writer, or for a lock.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long an idle connection may take to answer before it is used.
+const ANSWER: Duration = Duration::from_secs(1);
 /// Readers of one SQLite file: each is a thread with a page cache of its own.
 const SQLITE_READERS: u32 = 4;
 
@@ -293,6 +297,19 @@ async fn is_clean(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error
     Ok(!connection.is_in_transaction())
 }
 
+/// Checks an idle connection before it is used; one that does not answer is given up.
+///
+/// The driver's own check waits for as long as an acquisition may take. A server that vanished
+/// without closing its connections (a container that was stopped, a machine that was lost) then
+/// costs every one of them a caller, one after the other, long after it is back.
+async fn still_answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    match timeout(ANSWER, connection.ping()).await {
+        Ok(answered) => answered.map(|()| true),
+        // An error closes the connection without asking the other side.
+        Err(_) => Err(sqlx::Error::PoolTimedOut),
+    }
+}
+
 fn postgres(settings: &DatabaseSettings) -> ConnectOptions {
     let mut options = ConnectOptions::new(&settings.url);
     options
@@ -301,7 +318,10 @@ fn postgres(settings: &DatabaseSettings) -> ConnectOptions {
         .acquire_timeout(PATIENCE)
         .idle_timeout(Duration::from_mins(10))
         .max_lifetime(Duration::from_hours(1))
-        .test_before_acquire(true)
+        .test_before_acquire(false)
+        .map_sqlx_postgres_pool_opts(|pool| {
+            pool.before_acquire(|connection, _| Box::pin(still_answers(connection)))
+        })
         .connect_lazy(true)
         .sqlx_logging(false)
         .set_application_name("saas")

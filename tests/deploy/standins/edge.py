@@ -104,8 +104,8 @@ class Edge:
             if values.pop("contentTypeNosniff", False):
                 backend.append("http-after-response set-header X-Content-Type-Options nosniff")
         elif kind == "retry":
-            # HAProxy waits up to a second between attempts at the same server, and repeats nothing
-            # that was sent.
+            # HAProxy waits a second between attempts at the same server, and repeats nothing that
+            # was sent.
             backend += [f"retries {values.pop('attempts')}", "option redispatch 1", "retry-on conn-failure"]
             values.pop("initialInterval")
         elif kind == "ipAllowList":
@@ -149,7 +149,7 @@ global
 defaults
     mode http
     log global
-    timeout connect 2s
+    timeout connect 500ms
     timeout client {int(read)}s
     timeout server 60s
     timeout tunnel 1h
@@ -157,14 +157,15 @@ defaults
     option http-keep-alive
     option dontlognull
     option dontlog-normal
+    option httplog
     default-server resolve-prefer ipv4
 resolvers names
     nameserver network {name_server}:53
     hold valid 500ms
-    hold nx 0s
-    hold refused 0s
-    hold timeout 0s
-    hold other 0s
+    hold nx 5s
+    hold refused 5s
+    hold timeout 5s
+    hold other 5s
     timeout resolve 500ms
     timeout retry 200ms
 frontend ping
