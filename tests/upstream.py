@@ -20,6 +20,8 @@ class Upstream:
         return self
 
     def __exit__(self, *_):
+        # Closing alone lets the thread that waits in `accept` take one more.
+        self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
 
     def _accept(self):
