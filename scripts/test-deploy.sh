@@ -9,10 +9,9 @@
 need_rust
 need_node
 need_packages podman runc catatonit containernetworking-plugins golang-github-containernetworking-plugin-dnsname \
-    iptables docker-compose debootstrap curl python3 python3-venv
+    iptables docker-compose debootstrap curl python3 python3-venv nginx-light openssl
 if [ ! -x .venv/bin/python ]; then
     python3 -m venv .venv
 fi
-.venv/bin/python -m pytest --version >/dev/null 2>&1 ||
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+.venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 exec .venv/bin/python -m pytest tests/deploy -v -s -p no:cacheprovider "$@"

@@ -9,7 +9,6 @@ import sys
 import pytest
 from conftest import CHROMIUM
 from console import Console
-from playwright.sync_api import sync_playwright
 from running_platform import ROOT
 
 sys.path.insert(0, str(ROOT / "tests/operations"))
@@ -31,24 +30,23 @@ def edge(tmp_path):
             yield running
 
 
-def test_the_console_and_the_api_at_two_names(edge):
+def test_the_console_and_the_api_at_two_names(edge, playwright):
     # The browser finds both names at this nginx, which its certificates were made for.
     rules = ",".join(f"MAP {host}:443 127.0.0.1:{edge.https}" for host in (API, CONSOLE))
     options = ["--no-sandbox", f"--host-resolver-rules={rules}", "--ignore-certificate-errors"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        console = Console(browser, f"https://{CONSOLE}")
-        # Without a session yet, the console asks whether there is one.
-        console.allow(401)
-        console.sign_in("admin@example.com", edge.platform.admin_password)
-        console.shows("Overview")
-        console.goto("/services", "Services")
-        [cookie] = console.context.cookies()
-        assert cookie["name"].startswith("__Host-") and cookie["secure"] and cookie["httpOnly"], cookie
-        assert cookie["domain"] == API and cookie["sameSite"] == "Strict"
-        # A reload finds the session by its cookie alone.
-        console.page.reload()
-        console.shows("Services")
-        assert {API, CONSOLE} == {request.url.split("/")[2] for request in console.requests}
-        browser.close()
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+    console = Console(browser, f"https://{CONSOLE}")
+    # Without a session yet, the console asks whether there is one.
+    console.allow(401)
+    console.sign_in("admin@example.com", edge.platform.admin_password)
+    console.shows("Overview")
+    console.goto("/services", "Services")
+    [cookie] = console.context.cookies()
+    assert cookie["name"].startswith("__Host-") and cookie["secure"] and cookie["httpOnly"], cookie
+    assert cookie["domain"] == API and cookie["sameSite"] == "Strict"
+    # A reload finds the session by its cookie alone.
+    console.page.reload()
+    console.shows("Services")
+    assert {API, CONSOLE} == {request.url.split("/")[2] for request in console.requests}
+    browser.close()
     assert console.complaints == []
