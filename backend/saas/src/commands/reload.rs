@@ -1,5 +1,7 @@
 //! SIGHUP: the settings are read again while the platform runs.
 
+use std::convert::Infallible;
+
 use saas_config::{SettingInfo, Settings};
 use saas_telemetry::LogHandle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -28,7 +30,7 @@ impl Reload {
     }
 
     /// Takes over what may change, at each SIGHUP. Does not return.
-    pub(super) async fn follow(&mut self, platform: &Platform, logs: &LogHandle) {
+    pub(super) async fn follow(&mut self, platform: &Platform, logs: &LogHandle) -> Infallible {
         while self.hangup.recv().await.is_some() {
             self.read_again(platform, logs);
         }

@@ -46,7 +46,7 @@ async fn serve(form: Form, settings: Settings, logs: &LogHandle) -> Result<ExitC
     let broken = platform.broken();
     tokio::select! {
         () = either(&mut terminate, &mut interrupt) => {}
-        () = reload.follow(&platform, logs) => {}
+        never = reload.follow(&platform, logs) => match never {},
         () = broken.cancelled() => {
             platform.stop().await;
             return Err(Failure::failed("the database has another history than at the start (was it restored?); start again"));
