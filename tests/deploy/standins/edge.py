@@ -18,7 +18,10 @@ import urllib.request
 import yaml
 
 PREFIX = "TRAEFIK_"
-IGNORED = ("GLOBAL_", "LOG_", "ACCESSLOG", "PROVIDERS_FILE_", "CERTIFICATESRESOLVERS_", "PING")
+# Its metrics are its own: nobody reads them here.
+IGNORED = (
+    "GLOBAL_", "LOG_", "ACCESSLOG", "PROVIDERS_FILE_", "CERTIFICATESRESOLVERS_", "PING", "METRICS_", "ENTRYPOINTS_METRICS_",
+)
 WORK = pathlib.Path("/tmp/edge")
 
 
