@@ -12,7 +12,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import threading
 import time
 
 import kept_secret
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from running_platform import ROOT, Answer
+from upstream import Upstream
 
 SHIPPED = ROOT / "nginx/saas.conf"
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
@@ -285,40 +285,17 @@ class Client:
         return answer
 
 
-class Directory:
+class Directory(Upstream):
     """A console as the container serves it: a page with headers of its own."""
 
     OWN = {"X-Frame-Options": "DENY", "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'",
            "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
 
-    def __enter__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.heads = []
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
+    def __init__(self):
+        super().__init__(self._page)
 
-    def __exit__(self, *_):
-        self.listener.close()
-
-    def _accept(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=[connection], daemon=True).start()
-
-    def _serve(self, connection):
-        with connection, contextlib.suppress(OSError):
-            read = b""
-            while b"\r\n\r\n" not in read:
-                piece = connection.recv(65536)
-                if not piece:
-                    return
-                read += piece
-            self.heads.append(read.decode("latin-1"))
-            page = b"<!doctype html><title>console</title>"
-            own = "".join(f"{name}: {value}\r\n" for name, value in self.OWN.items())
-            head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\nConnection: close\r\n{own}\r\n"
-            connection.sendall(head.encode() + page)
+    def _page(self, connection, *_):
+        page = b"<!doctype html><title>console</title>"
+        own = "".join(f"{name}: {value}\r\n" for name, value in self.OWN.items())
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\nConnection: close\r\n{own}\r\n"
+        connection.sendall(head.encode() + page)
