@@ -13,7 +13,7 @@ import pytest
 
 import kept_secret
 from running_platform import BINARY, Platform, call, environment
-from test_tls import certify
+from test_tls import openssl
 from vault_stand_in import Vault
 
 STRONG = "wQ8s1Zt5Kc0Vb7Xn3Lm9Pd2Rf6Hj4Gy-vault"
@@ -71,8 +71,15 @@ def refused(folder, *words, **settings):
     return lines[0]
 
 
-def metrics_of(platform):
-    return call("GET", f"{platform.gateway}/metrics", token="0123456789abcdef01234567").body.decode()
+def certified(folder):
+    """The files of an authority's certificate, and of one that it gave out with its key."""
+    authority, certificate, key = (folder / name for name in ("authority.pem", "vault.pem", "vault.key"))
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "90"]
+    openssl("req", "-x509", *kind, "-subj", "/CN=Authority", "-keyout", folder / "authority.key", "-out", authority)
+    issuer = ["-CA", authority, "-CAkey", folder / "authority.key"]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]
+    openssl("req", "-x509", *kind, *issuer, "-subj", "/CN=vault", *names, "-keyout", key, "-out", certificate)
+    return authority, certificate, key
 
 
 # What comes from there.
@@ -326,22 +333,23 @@ def test_a_login_that_is_refused(vault, tmp_path):
 
 
 def test_no_certificate_is_believed_unseen(tmp_path):
-    certificate, key = certify(tmp_path, "vault")
-    other, _ = certify(tmp_path, "other")
+    (tmp_path / "other").mkdir()
+    authority, certificate, key = certified(tmp_path)
+    other, _, _ = certified(tmp_path / "other")
     with Vault(certificate, key) as vault:
         vault.put(SECRET_KEY=STRONG)
         settings = by_token(vault)
-        for believed in ({}, {"VAULT_CACERT": str(other)}, {"VAULT_CACERT": str(other), "TLS_CA_FILE": str(certificate)}):
+        for believed in ({}, {"VAULT_CACERT": str(other)}, {"VAULT_CACERT": str(other), "TLS_CA_FILE": str(authority)}):
             said = refused(tmp_path, **settings, **believed)
             assert "the certificate of Vault at https://127.0.0.1" in said and "not trusted" in said, said
             assert "VAULT_CACERT" in said
         assert vault.calls.total() == 0
         for name in ("VAULT_CACERT", "TLS_CA_FILE"):
-            names, _ = shown(tmp_path, **settings, **{name: str(certificate)})
+            names, _ = shown(tmp_path, **settings, **{name: str(authority)})
             assert names["SECRET_KEY"]["origin"].startswith("Vault ")
         # Of another host.
         named = vault.address.replace("127.0.0.1", "localhost")
-        said = refused(tmp_path, **settings | {"VAULT_ADDR": named, "VAULT_CACERT": str(certificate)})
+        said = refused(tmp_path, **settings | {"VAULT_ADDR": named, "VAULT_CACERT": str(authority)})
         assert "not trusted" in said and "localhost" in said, said
 
 
@@ -507,7 +515,7 @@ def test_a_given_token_is_renewed_and_its_end_told_of(vault, tmp_path):
         # Somebody, such as Vault's agent, wrote another one; a reload takes it.
         file.write_text(vault.token(ttl=3600))
         platform.process.send_signal(signal.SIGHUP)
-        platform.wait_for("a word about it", lambda: "none has changed" in platform.text())
+        platform.wait_for("a word about it", lambda: warnings(platform, '"VAULT_TOKEN has changed"'))
         assert warnings(platform, "VAULT_TOKEN has expired") == 1
         assert warnings(platform, "VAULT_TOKEN cannot be renewed") == 1
     # It is not ours to revoke.
@@ -517,5 +525,6 @@ def test_a_given_token_is_renewed_and_its_end_told_of(vault, tmp_path):
 def test_a_token_for_ever_is_left_alone(vault):
     with Platform(**by_token(vault)) as platform:
         platform.wait_for("the question", lambda: vault.calls["GET", "auth/token/lookup-self"] == 1)
-        assert "saas_vault_token_expiry_timestamp_seconds 0" in metrics_of(platform)
+        metrics = call("GET", f"{platform.gateway}/metrics").body.decode()
+        assert "saas_vault_token_expiry_timestamp_seconds 0" in metrics
     assert vault.calls[RENEW] == 0

@@ -24,15 +24,16 @@ START_SECONDS = 30
 
 
 class RealVault:
-    def __init__(self, certificate=None, key=None):
-        self.certificate, self.key = certificate, key
+    def __init__(self, certificate=None, key=None, authority=None):
+        self.certificate, self.key, self.authority = certificate, key, authority
         self.root = self.unseal_key = None
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="saas-vault-")
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
-        tls = f'tls_cert_file = "{self.certificate}"\n  tls_key_file = "{self.key}"' if self.certificate else 'tls_disable = "true"'
+        files = f'tls_disable = "false"\n  tls_cert_file = "{self.certificate}"\n  tls_key_file = "{self.key}"'
+        tls = files if self.certificate else 'tls_disable = "true"'
         self.configuration = f"{self.folder.name}/vault.hcl"
         with open(self.configuration, "w") as file:
             file.write(
@@ -72,9 +73,12 @@ class RealVault:
         raise AssertionError("the server does not answer")
 
     def stop(self):
-        if self.process.poll() is None:
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
             self.process.kill()
-        self.process.wait(10)
+            self.process.wait(10)
 
     def seal(self):
         self.ask("PUT", "sys/seal")
@@ -92,9 +96,17 @@ class RealVault:
         kept_secret.remember(made["auth"]["client_token"])
         return made["auth"]["client_token"]
 
+    def is_valid(self, token):
+        request = urllib.request.Request(f"{self.address}/v1/auth/token/lookup-self", headers={"X-Vault-Token": token})
+        try:
+            return urllib.request.urlopen(request, timeout=15).status == 200
+        except urllib.error.HTTPError:
+            return False
+
     def approle(self, **lease):
         """A role's two identifiers."""
-        self.ask("POST", "sys/auth/approle", {"type": "approle"})
+        if "approle/" not in self.ask("GET", "sys/auth"):
+            self.ask("POST", "sys/auth/approle", {"type": "approle"})
         role = "auth/approle/role/saas-platform"
         self.ask("POST", role, {"token_policies": "saas"} | lease)
         role_id = self.ask("GET", f"{role}/role-id")["data"]["role_id"]
@@ -106,7 +118,7 @@ class RealVault:
         headers = {"X-Vault-Token": self.root} if self.root else {}
         content = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(f"{self.address}/v1/{path}", content, headers, method=method)
-        context = ssl.create_default_context(cafile=self.certificate) if self.certificate else None
+        context = ssl.create_default_context(cafile=self.authority) if self.certificate else None
         with urllib.request.urlopen(request, timeout=15, context=context) as answer:
             text = answer.read()
             return json.loads(text) if text else None

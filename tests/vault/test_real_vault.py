@@ -11,8 +11,7 @@ from real_vault import RealVault
 from running_platform import ROOT, Platform, call
 
 sys.path.insert(0, str(ROOT / "tests/operations"))
-from test_tls import certify  # noqa: E402
-from test_vault import STRONG, ready, refused, saas, shown, warnings  # noqa: E402
+from test_vault import STRONG, certified, ready, refused, saas, shown, warnings  # noqa: E402
 
 PLACE = "Vault secret/data/saas/production"
 
@@ -67,7 +66,9 @@ def test_a_token_that_ends(vault, tmp_path):
         platform.wait_for("a warning", lambda: warnings(platform, "VAULT_TOKEN cannot be renewed and expires in"))
         platform.wait_for("the end", lambda: warnings(platform, "VAULT_TOKEN has expired"))
         assert ready(platform)
-    ended = platform.settings["VAULT_TOKEN"]
+        ended = platform.settings["VAULT_TOKEN"]
+        # The server takes it away a little later than it said.
+        platform.wait_for("the server's word", lambda: not vault.is_valid(ended))
     assert "refuses VAULT_TOKEN, which is wrong, revoked or has expired" in refused(tmp_path, **by_token(vault, ended))
 
 
@@ -117,11 +118,11 @@ def test_what_runs_outlives_it(tmp_path):
 
 
 def test_https_with_an_authority_of_ones_own(tmp_path):
-    certificate, key = certify(tmp_path, "vault")
-    with RealVault(certificate, key) as vault:
+    authority, certificate, key = certified(tmp_path)
+    with RealVault(certificate, key, authority) as vault:
         vault.put(SECRET_KEY=STRONG)
         assert "not trusted" in refused(tmp_path, **by_token(vault))
-        names, _ = shown(tmp_path, **by_token(vault, VAULT_CACERT=str(certificate)))
+        names, _ = shown(tmp_path, **by_token(vault, VAULT_CACERT=str(authority)))
         assert names["SECRET_KEY"]["origin"] == PLACE
         plain = vault.address.replace("https:", "http:")
         assert refused(tmp_path, **by_token(vault) | {"VAULT_ADDR": plain})
