@@ -41,11 +41,15 @@ class RealVault:
                 f'listener "tcp" {{\n  address = "127.0.0.1:{self.port}"\n  {tls}\n}}\n'
                 f'api_addr = "{self.address}"\nlog_level = "warn"\nwork_dir = "{self.folder.name}/work"\ndaemon = false\n'
             )
-        self.start()
-        made = self.ask("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
-        self.unseal_key, self.root = made["keys"][0], made["root_token"]
-        kept_secret.remember(self.unseal_key, self.root)
-        self.unseal()
+        try:
+            self.start()
+            made = self.ask("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
+            self.unseal_key, self.root = made["keys"][0], made["root_token"]
+            kept_secret.remember(self.unseal_key, self.root)
+            self.unseal()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_):
