@@ -16,7 +16,8 @@ use crate::host_name::HostName;
 ///
 /// Settings come from the environment and from ./saas.toml (or the file that SAAS_CONFIG names),
 /// secrets also from a file by <NAME>_FILE and from Vault (VAULT_ADDR); `saas config show` lists
-/// them. Exit status: 0 done, 1 failed, 2 something to be corrected in the command, the settings or the surroundings first.
+/// them. Exit status: 0 done, 1 failed, 2 something to be corrected in the command, the settings or
+/// the surroundings first.
 #[derive(Debug, Parser)]
 #[command(name = "saas", version, propagate_version = true)]
 pub struct Cli {

@@ -142,18 +142,16 @@ impl Keeper {
                 }
                 State::Calm
             }
-            Err(error) => {
-                let times = match state {
-                    State::Failing(times) => times.saturating_add(1),
-                    _ => {
-                        tracing::warn!(
-                            "the token for Vault could not be kept alive, which is tried again; what runs goes on with the secrets it has: {error}"
-                        );
-                        0
-                    }
-                };
-                State::Failing(times)
-            }
+            Err(error) => match state {
+                State::Failing(times) => State::Failing(times.saturating_add(1)),
+                State::Ending { .. } => ending(state, remains.unwrap_or_default()),
+                State::Calm => {
+                    tracing::warn!(
+                        "the token for Vault could not be kept alive, which is tried again; what runs goes on with the secrets it has: {error}"
+                    );
+                    State::Failing(0)
+                }
+            },
         }
     }
 

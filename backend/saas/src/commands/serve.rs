@@ -31,30 +31,28 @@ pub(crate) fn run(form: Form) -> Result<ExitCode, Failure> {
     let metrics = VaultMetrics::default();
     let shown = beginning.vault.is_some().then(|| metrics.clone());
     let vault = Arc::new(settings::keeper(beginning.vault, &metrics));
-    let code = runtime.block_on(async {
-        let logged = (beginning.settings, beginning.notes);
-        let done = serve_logged(form, logged, &vault, shown).await;
-        // However it ended: Vault need not keep what nobody uses.
-        vault.end().await;
-        done
-    })?;
+    let done = prepare(form, beginning.settings, beginning.notes)
+        .and_then(|(settings, logs)| runtime.block_on(serve(form, settings, &logs, &vault, shown)));
+    // However it ended: Vault need not keep a token that nobody uses.
+    runtime.block_on(vault.end());
+    let code = done?;
     // Nothing that blocks may hold up the end: what had to be saved was saved by `stop`.
     runtime.shutdown_background();
     Ok(code)
 }
 
-async fn serve_logged(
+/// Begins the log, and says in it what the settings had to say.
+fn prepare(
     form: Form,
-    (mut settings, notes): (Settings, Vec<String>),
-    vault: &Arc<Keeper>,
-    metrics: Option<VaultMetrics>,
-) -> Result<ExitCode, Failure> {
+    mut settings: Settings,
+    notes: Vec<String>,
+) -> Result<(Settings, LogHandle), Failure> {
     settings.ensure_development_secret(&Random::os())?;
     let logs = saas_telemetry::start(log_settings(&settings, form))?;
     for note in notes {
         tracing::warn!("{note}");
     }
-    serve(form, settings, &logs, vault, metrics).await
+    Ok((settings, logs))
 }
 
 async fn serve(
