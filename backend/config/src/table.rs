@@ -419,7 +419,7 @@ pub const SETTINGS: &[SettingInfo] = &[
         ALL,
         "authorities to believe for Vault beside the system's, PEM; TLS_CA_FILE unless set",
     ),
-    secret("VAULT_TOKEN", ALL, "a token for Vault; one of three logins"),
+    reloadable_secret("VAULT_TOKEN", ALL, "a token for Vault; one of three logins"),
     reloadable(
         "VAULT_ROLE_ID",
         None,
