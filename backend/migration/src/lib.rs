@@ -9,6 +9,7 @@ mod connection;
 mod m0001_platform;
 mod m0002_people;
 mod m0003_demand;
+mod m0004_gateway_address;
 mod roles;
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DatabaseTransaction};
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_platform::Migration),
             Box::new(m0002_people::Migration),
             Box::new(m0003_demand::Migration),
+            Box::new(m0004_gateway_address::Migration),
         ]
     }
 }

@@ -283,6 +283,7 @@ fn start_gateway(
     let handle = saas_gateway::start(GatewayDeps {
         settings: Arc::clone(&site.settings),
         root: site.root.clone(),
+        address: advertise::gateway_url(&site.settings, address),
         listeners,
         https,
         registry_urls: site.registry_urls.clone(),
