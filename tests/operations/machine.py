@@ -85,6 +85,7 @@ class Machine:
         if os.geteuid() == 0:
             # Only root's sshd has it, and Debian makes it when the service starts.
             pathlib.Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+        # A home of its own: somebody's .bashrc might put the real Docker first.
         path = f"{self.programs}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
         configuration = self.folder / "sshd_config"
         configuration.write_text(f"""
@@ -99,7 +100,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 MaxStartups 100
-SetEnv PATH={path} STANDIN_STATE={self.state} CURL_CA_BUNDLE={self.authority.path} IMAGE_TAG=of-the-shell
+SetEnv PATH={path} HOME={self.folder} STANDIN_STATE={self.state} CURL_CA_BUNDLE={self.authority.path} IMAGE_TAG=of-the-shell
 """)
         # sshd starts itself again for each connection and wants to be named by its whole path.
         command = ["/usr/sbin/sshd", "-D", "-e", "-f", configuration]
