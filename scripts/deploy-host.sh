@@ -98,6 +98,7 @@ remember_previous() {
     fi
     previous=$(image_of gateway)
     previous=${previous##*:}
+    [[ $previous =~ ^[A-Za-z0-9_.-]*$ ]] || refuse "$(container gateway) runs an image without a tag, to which there is no way back"
     rm -rf .deploy/previous.new
     for file in "${files[@]}"; do
         [ ! -e "$file" ] || copy "$file" ".deploy/previous.new/$file"
@@ -111,7 +112,9 @@ remember_previous() {
 # With the new files, and all of it before anything stops.
 fetch() {
     local began=$SECONDS
-    IMAGE_TAG=$version quietly timeout "$slowest_pull" docker compose -f "$run/docker-compose.prod.yml" \
+    quietly docker compose -f "$run/docker-compose.prod.yml" --project-directory . config --quiet ||
+        refuse "$PWD/.env does not have what $version needs; .env.prod.example of that version tells what it is"
+    IMAGE_TAG=$version quietly within "$slowest_pull" docker compose -f "$run/docker-compose.prod.yml" \
         --project-directory . pull --quiet migrate "${services[@]}" traefik ||
         refuse "the images of $version could not be fetched; nothing was touched"
     # Some releases of Compose forgive a pull that fails where an image could also be built.
@@ -152,26 +155,25 @@ set_tag() {
 replace() {
     local service
     if [ -z "$previous" ]; then
-        failed=migrate
-        quietly timeout "$((limit * 4))" docker compose -f docker-compose.prod.yml up -d --no-build --wait || return 1
+        quietly within "$((limit * 4))" docker compose -f docker-compose.prod.yml up -d --no-build --wait || return 1
         return 0
     fi
     if [ "${2:-}" = migrate ]; then
         failed=migrate
-        quietly timeout "$((limit * 4))" docker compose -f docker-compose.prod.yml run --rm -T migrate || return 1
+        quietly within "$((limit * 4))" docker compose -f docker-compose.prod.yml run --rm -T migrate || return 1
         say "the database's schema is that of $1"
         may_go_on || return 1
     fi
     for service in "${services[@]}"; do
         failed=$service
-        quietly timeout "$limit" docker compose -f docker-compose.prod.yml up -d --no-deps --no-build --wait "$service" || return 1
+        quietly within "$limit" docker compose -f docker-compose.prod.yml up -d --no-deps --no-build --wait "$service" || return 1
         say "$service is healthy"
         may_go_on || return 1
     done
     failed=traefik
     local anew=()
     if has_new_routes; then anew=(--force-recreate); fi
-    quietly timeout "$limit" docker compose -f docker-compose.prod.yml up -d --no-deps --no-build --wait \
+    quietly within "$limit" docker compose -f docker-compose.prod.yml up -d --no-deps --no-build --wait \
         "${anew[@]}" traefik || return 1
 }
 
@@ -242,11 +244,9 @@ edge_answers() {
 
 go_back() {
     say "$version did not get well${failed:+ ($failed)}"
-    if [ -n "$failed" ]; then
-        echo "--- the last lines of $failed"
-        quietly docker compose -f docker-compose.prod.yml logs --no-color --no-log-prefix --tail 25 "$failed" || true
-        echo "---"
-    fi
+    echo "--- the last lines of ${failed:-all}"
+    quietly docker compose -f docker-compose.prod.yml logs --no-color --tail 25 ${failed:+"$failed"} || true
+    echo "---"
     if [ -z "$previous" ]; then
         say "nothing ran here before, so that there is nothing to go back to: mend the cause and deploy again"
         rm -f .deploy/unfinished
@@ -289,6 +289,11 @@ tell_what_was_left() {
         [ "$before" = "$now" ] ||
             say "$service has new settings, which interrupt: 'docker compose -f docker-compose.prod.yml up -d $service' at a quiet time"
     done
+}
+
+# within SECONDS COMMAND…; what does not listen is ended.
+within() {
+    timeout --kill-after=15 "$@"
 }
 
 say() {

@@ -118,6 +118,15 @@ def test_images_that_cannot_be_fetched_touch_nothing(platform, machine, forgivin
     expect_untouched(platform)
 
 
+def test_a_setting_that_a_version_newly_demands_is_told_before_anything_is_touched(platform, machine):
+    machine.change(demanded="CORS_ORIGINS")
+    done = platform.deploy()
+    assert done.returncode == 2 and "variable CORS_ORIGINS is missing" in done.stdout, done.stdout
+    assert f".env does not have what {NEW} needs" in done.stdout
+    expect_untouched(platform)
+    assert NEW not in machine.read()["local"]
+
+
 def test_a_way_back_that_fails_is_told_loudly(platform, machine):
     machine.change(sick={NEW: ["core"], OLD: ["core"]})
     done = platform.deploy()
@@ -283,6 +292,7 @@ def test_a_first_installation_that_fails_says_that_there_is_no_way_back(platform
     machine.change(running={}, local=[], sick={NEW: ["core"]})
     done = platform.deploy()
     assert done.returncode == 3 and "nothing to go back to" in done.stdout, done.stdout
+    assert "log of all: key ***" in done.stdout
 
 
 def test_the_script_replaces_what_compose_runs_and_copies_what_it_mounts():
