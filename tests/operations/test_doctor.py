@@ -195,7 +195,7 @@ def test_weak_secrets_and_open_files(tmp_path):
     settings.write_text('secret_key = "changeme-changeme-changeme-changeme"\nmetrics_token = "short"\n')
     settings.chmod(0o644)
     known = environment(
-        data, ENVIRONMENT="production", DATABASE_URL="postgresql://saas:saas@127.0.0.1:1/saas", REDIS_URL="redis://127.0.0.1:1/0"
+        data, ENVIRONMENT="production", PUBLIC_URL="https://127.0.0.1:1", DATABASE_URL="postgresql://saas:saas@127.0.0.1:1/saas", REDIS_URL="redis://127.0.0.1:1/0"
     )
     report = doctor(known, "--only", "security", cwd=tmp_path)
     report.told("security", "failed", "SECRET_KEY looks like a sample")

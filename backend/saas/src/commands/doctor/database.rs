@@ -26,7 +26,7 @@ pub(super) async fn look(patient: &Patient) -> Finding {
             // Its sentence has the advice.
             let has_advice = matches!(
                 error,
-                MigrationError::Connect(_) | MigrationError::File { .. }
+                MigrationError::Connect { .. } | MigrationError::File { .. }
             );
             let seen = Failure::failed("away").because(error).to_string();
             return if has_advice {
