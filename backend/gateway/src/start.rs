@@ -27,7 +27,7 @@ use uuid::Uuid;
 use crate::{
     acme::{self, Acme},
     console::ConsoleFiles,
-    control::{Calls, Control, Leasing, certificates},
+    control::{Calls, Control, Leasing, Own, certificates},
     engine::{self, Doors, Thread},
     limiter::{Limiter, central::Central},
     redirect,
@@ -49,6 +49,8 @@ pub struct GatewayDeps {
     pub root: RootSecret,
     /// One for each thread, all on one address: see [`saas_web::bind_shared`].
     pub listeners: Vec<TcpListener>,
+    /// Base URL under which the platform's own network reaches it.
+    pub address: String,
     /// Everything for https, if that is to be served.
     pub https: Option<Https>,
     /// Base URLs of the registry.
@@ -186,7 +188,10 @@ pub fn start(deps: GatewayDeps) -> Result<GatewayHandle, StartError> {
         Arc::clone(&shared),
         routing.clone(),
         calls,
-        incarnation,
+        Own {
+            incarnation,
+            address: deps.address,
+        },
         end.clone(),
     );
     let control = control.start(leasing);

@@ -7,7 +7,7 @@ use sea_orm_migration::sea_orm::{
     DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
-use crate::MigrationError;
+use crate::{MigrationError, away};
 
 /// How long to wait for another process that is migrating the same database.
 const LOCK_PATIENCE: Duration = Duration::from_mins(5);
@@ -28,15 +28,17 @@ pub(crate) async fn open(url: &str, create: bool) -> Result<DatabaseConnection, 
                 .foreign_keys(true)
                 .busy_timeout(LOCK_PATIENCE)
         });
-    Database::connect(options)
-        .await
-        .map_err(|error| match url.strip_prefix("sqlite:") {
-            Some(path) => MigrationError::File {
-                path: file(path).to_owned(),
-                source: error,
-            },
-            None => MigrationError::Connect(error),
-        })
+    let error = match Database::connect(options).await {
+        Ok(connection) => return Ok(connection),
+        Err(error) => error,
+    };
+    match url.strip_prefix("sqlite:") {
+        Some(path) => Err(MigrationError::File {
+            path: file(path).to_owned(),
+            source: error,
+        }),
+        None => Err(away::why(url, &error).await),
+    }
 }
 
 /// The path in a SQLite URL, without what precedes and follows it.

@@ -5,10 +5,12 @@
 //! turns, and a migration that fails half way leaves nothing behind.
 
 mod access;
+mod away;
 mod connection;
 mod m0001_platform;
 mod m0002_people;
 mod m0003_demand;
+mod m0004_gateway_address;
 mod roles;
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DatabaseTransaction};
@@ -29,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_platform::Migration),
             Box::new(m0002_people::Migration),
             Box::new(m0003_demand::Migration),
+            Box::new(m0004_gateway_address::Migration),
         ]
     }
 }
@@ -36,9 +39,15 @@ impl MigratorTrait for Migrator {
 /// Why the schema could not be changed or looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
-    /// The database did not answer, or refused the connection.
-    #[error("the database cannot be reached; check DATABASE_URL and that the server is running")]
-    Connect(#[source] DbErr),
+    /// The database did not answer, or refused the connection. The driver's error is told in `why`,
+    /// without what it puts around it.
+    #[error("the database cannot be reached: {why}; {remedy}")]
+    Connect {
+        /// What the server, the system or TLS said.
+        why: String,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// The SQLite file could not be opened or made.
     #[error(
         "the database file {path} cannot be opened; make it a file that this user may write, or set DATABASE_URL or DATA_DIR to another place"

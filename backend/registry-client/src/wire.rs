@@ -278,6 +278,9 @@ pub struct GatewayReport {
     /// at most [`MOST_DEMAND`]. Empty while there is no other gateway to share with.
     #[serde(default)]
     pub demand: BTreeMap<String, u32>,
+    /// Base URL at which the platform's own network reaches it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
 }
 
 /// Limits that one report may name.

@@ -26,6 +26,7 @@ use crate::app::App;
         (name = "services", description = "Services, and taking them out."),
         (name = "instances", description = "Registration, heartbeats, drain."),
         (name = "routes", description = "Routes that come before the convention `/api/{service}`."),
+        (name = "gateways", description = "The gateways that report."),
         (name = "discovery", description = "The change stream and the target list for Prometheus."),
         (name = "internal", description = "Between the platform's own processes.")
     )
@@ -61,6 +62,7 @@ pub(crate) fn router() -> OpenApiRouter<App> {
         ))
         .routes(routes!(stream::follow_changes))
         .routes(routes!(prometheus::list_targets))
+        .routes(routes!(gateways::list::list_gateways))
         .routes(routes!(gateways::report::report_gateway))
         .routes(routes!(gateways::leave::forget_gateway))
 }

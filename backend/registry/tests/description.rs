@@ -20,7 +20,7 @@ fn every_operation_is_named_told_and_guarded() {
             operations += 1;
         }
     }
-    assert_eq!(operations, 18);
+    assert_eq!(operations, 19);
     for name in ["Service", "Instance", "Route", "Problem", "HealthCheck"] {
         assert!(openapi["components"]["schemas"][name].is_object(), "{name}");
     }

@@ -66,6 +66,7 @@ fn cases() -> Vec<Case> {
         bare("delete_route", route, "DELETE", way, 204),
         get("follow_changes", "/v1/stream"),
         get("list_targets", "/prometheus/targets"),
+        get("list_gateways", "/v1/gateways"),
         ("report_gateway", gateway, "POST", REPORT, report, 200),
         bare("forget_gateway", gateway, "DELETE", GATEWAY, 204),
     ]

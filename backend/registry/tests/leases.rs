@@ -273,3 +273,48 @@ async fn draining_what_is_not_there_is_404() {
         answer.problem(404, "not_found");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gateways_are_listed_with_what_they_last_told() {
+    let home = Home::sqlite().await;
+    let registry = Registry::start(&home, noon()).await;
+    let (silent, telling) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    registry.report(silent, None, &json!({})).await;
+    registry.clock.advance(chrono::Duration::seconds(7));
+    let path = format!("/internal/v1/gateways/{telling}/report");
+    let token = registry.internal(InternalRole::Gateway);
+    let told = json!({"seen": "1-4", "in_flight": {"orders/a": 2, "billing/b": 3},
+                      "address": "http://10.0.0.5:8000"});
+    let answer = registry.call("POST", &path, &token, &told).await;
+    answer.expect(200);
+    let list = async |query: &str| {
+        let path = format!("/v1/gateways{query}");
+        let answer = registry
+            .call("GET", &path, &registry.operator(), &Value::Null)
+            .await;
+        answer.expect(200).body
+    };
+    let all = list("").await;
+    let shown = |at: usize, field: &str| all["items"][at][field].clone();
+    assert_eq!(
+        (shown(0, "is_live"), shown(0, "address")),
+        (json!(false), Value::Null)
+    );
+    assert_eq!(
+        (shown(1, "is_live"), shown(1, "address")),
+        (json!(true), json!("http://10.0.0.5:8000"))
+    );
+    assert_eq!(
+        (shown(1, "seen"), shown(1, "in_flight")),
+        (json!("1-4"), json!(5))
+    );
+    let first = list("?limit=1").await;
+    assert_eq!(first["items"][0]["id"], json!(silent));
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = list(&format!("?limit=1&cursor={cursor}")).await;
+    assert_eq!(second["items"][0]["id"], json!(telling));
+    assert_eq!(second["next_cursor"], Value::Null);
+    // Ten minutes after its lease ended, one that never left is forgotten.
+    registry.clock.advance(chrono::Duration::minutes(11));
+    assert_eq!(list("").await["items"], json!([]));
+}

@@ -65,6 +65,14 @@ pub enum Command {
     Undrain(Instance),
     /// Ask a service on this machine whether it is ready; needs no shell and no curl.
     Healthcheck(Healthcheck),
+    /// Look whether everything holds that a platform in use relies on.
+    ///
+    /// One line for each check: what was seen, and how to mend it. Takes the platform's settings: run
+    /// it where core runs (`docker compose exec core saas doctor`, `kubectl exec deployment/core --
+    /// saas doctor`), or with PUBLIC_URL and CONSOLE_URL alone from anywhere (`--only public`).
+    /// Changes nothing. Exit status 1 if a check failed; what cannot be looked at from there is
+    /// skipped, and said so.
+    Doctor(Doctor),
     /// Print the first administrator's one-time password, and forget it.
     ///
     /// For production, where the first start does not print it: it would stay in collected logs. To
@@ -168,6 +176,76 @@ pub struct Drain {
     /// Print the registry's answer as JSON: drained, waiting_for, unknown.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `saas doctor`
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Look at security as well: the groups `security` and `edge`.
+    #[arg(long)]
+    pub security: bool,
+    /// Look at these alone, separated by commas.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "GROUP")]
+    pub only: Vec<CheckGroup>,
+    /// Leave these out, separated by commas.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "GROUP")]
+    pub skip: Vec<CheckGroup>,
+    /// Where Prometheus answers, to see whether it reads all and its alert rules are loaded.
+    #[arg(long, value_name = "URL")]
+    pub prometheus: Option<String>,
+    /// A file with lines of the platform's log, to see whether they are well formed; `-` reads
+    /// standard input.
+    #[arg(long, value_name = "FILE")]
+    pub logs: Option<PathBuf>,
+    /// For how many seconds to wait for each answer.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub timeout: u32,
+    /// Print JSON, for programs.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `saas doctor` looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum CheckGroup {
+    /// The database is reachable and migrated
+    Database,
+    /// Redis answers, if it is used
+    Redis,
+    /// Every process of the platform is ready
+    Services,
+    /// Services are registered, with instances that are up
+    Registry,
+    /// Gateways lead to core, refuse who has no token, pass on nothing internal
+    Routes,
+    /// The public addresses answer by https, with certificates that hold
+    Public,
+    /// Metrics are given, and read
+    Metrics,
+    /// Lines of the log are well formed
+    Logs,
+    /// What makes it easy to break in: secrets, files
+    Security,
+    /// What strangers find at the public addresses: open ports, TLS versions, headers
+    Edge,
+}
+
+impl CheckGroup {
+    /// Its name, as on the command line.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Redis => "redis",
+            Self::Services => "services",
+            Self::Registry => "registry",
+            Self::Routes => "routes",
+            Self::Public => "public",
+            Self::Metrics => "metrics",
+            Self::Logs => "logs",
+            Self::Security => "security",
+            Self::Edge => "edge",
+        }
+    }
 }
 
 /// `saas healthcheck`

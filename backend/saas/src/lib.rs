@@ -39,6 +39,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Drain(drain) => commands::drain::run(&drain),
         Command::Undrain(which) => commands::drain::undo(&which),
         Command::Healthcheck(healthcheck) => commands::healthcheck::run(&healthcheck),
+        Command::Doctor(doctor) => commands::doctor::run(&doctor),
         Command::OneTimePassword => commands::one_time_password::run(),
         Command::Openapi { service } => commands::openapi::run(service),
     };

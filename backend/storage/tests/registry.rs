@@ -375,6 +375,7 @@ async fn a_gateway_is_live_then_lost_then_forgotten(t: Fixture) {
         seen: Some(seen),
         in_flight: BTreeMap::from([("orders/a".to_owned(), 3)]),
         demand: BTreeMap::from([("tenant:1".to_owned(), 40)]),
+        address: Some("http://10.0.0.5:8000".to_owned()),
     };
     let tx = t.db.system("test").await.unwrap();
     let lease = Duration::from_secs(6);

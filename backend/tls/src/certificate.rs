@@ -23,6 +23,11 @@ pub(crate) const KEY: &str = "TLS_KEY_FILE";
 /// certificates of a year and renewed ones of ninety days; a quarter of its life, for those of days.
 const NEAR_ITS_END: TimeDelta = TimeDelta::days(14);
 
+/// How long before its end a certificate of this life is worth a warning.
+pub(crate) fn near_its_end(not_before: DateTime<Utc>, not_after: DateTime<Utc>) -> TimeDelta {
+    NEAR_ITS_END.min((not_after - not_before) / 4)
+}
+
 /// Where a certificate and its key lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateFiles {
@@ -141,7 +146,7 @@ impl Certificate {
                 "the certificate of {name} expired on {end}; renew it (new files are picked up within a minute)"
             ));
         }
-        let near = NEAR_ITS_END.min((self.not_after - self.not_before) / 4);
+        let near = near_its_end(self.not_before, self.not_after);
         (self.not_after - now < near).then(|| {
             let end = self.not_after;
             format!("the certificate of {name} expires on {end}; renew it")

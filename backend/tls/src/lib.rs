@@ -11,6 +11,7 @@ mod authorities;
 mod certificate;
 mod dates;
 mod error;
+mod peer;
 mod serving;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use rustls::crypto::CryptoProvider;
 pub use authorities::{authorities, client_config, client_config_of};
 pub use certificate::{Certificate, CertificateFiles};
 pub use error::TlsError;
+pub use peer::Peer;
 pub use rustls;
 pub use serving::{Identity, LeastVersion, Proof, ServingTls};
 

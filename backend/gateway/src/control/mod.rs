@@ -24,6 +24,14 @@ pub use leases::Leasing;
 
 use crate::{shared::Shared, table::StateBook};
 
+/// What a gateway tells of itself.
+pub struct Own {
+    /// One for the life of this process.
+    pub incarnation: Uuid,
+    /// Base URL at which the platform's own network reaches it.
+    pub address: String,
+}
+
 /// What the tasks of the control plane share.
 pub struct Control {
     /// What the threads see.
@@ -32,8 +40,8 @@ pub struct Control {
     pub routing: Follower<RoutingTable>,
     /// How registry and core are called.
     pub calls: Calls,
-    /// One for the life of this process.
-    pub incarnation: Uuid,
+    /// What this gateway tells of itself.
+    own: Own,
     /// Ends the control plane, after the threads.
     pub end: CancellationToken,
     /// The newest routing event that the threads' table contains.
@@ -47,14 +55,14 @@ impl Control {
         shared: Arc<Shared>,
         routing: Follower<RoutingTable>,
         calls: Calls,
-        incarnation: Uuid,
+        own: Own,
         end: CancellationToken,
     ) -> Arc<Self> {
         Arc::new(Self {
             shared,
             routing,
             calls,
-            incarnation,
+            own,
             end,
             applied: ArcSwap::from_pointee(None),
             book: Mutex::default(),

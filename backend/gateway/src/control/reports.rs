@@ -19,7 +19,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const AFTER_CHANGE: Duration = Duration::from_millis(100);
 
 pub(super) async fn send(control: Arc<Control>) {
-    let path = format!("/internal/v1/gateways/{}/report", control.incarnation);
+    let path = format!("/internal/v1/gateways/{}/report", control.own.incarnation);
     let mut versions = control.shared.table_versions.subscribe();
     let mut seconds = interval(EVERY);
     seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -40,6 +40,7 @@ pub(super) async fn send(control: Arc<Control>) {
             seen: **control.applied.load(),
             in_flight: control.book().in_flight(),
             demand: sharing.demand(&control.shared.limiter, Instant::now()),
+            address: Some(control.own.address.clone()),
         };
         let bases = &control.calls.registry_urls;
         let told = control
@@ -66,7 +67,7 @@ pub(super) async fn send(control: Arc<Control>) {
             Err(_) => {}
         }
     }
-    let path = format!("/internal/v1/gateways/{}", control.incarnation);
+    let path = format!("/internal/v1/gateways/{}", control.own.incarnation);
     let bases = &control.calls.registry_urls;
     let left = control
         .calls

@@ -77,7 +77,7 @@ impl Outbox {
         }
         self.last_number += 1;
         self.reports.push_back(TrafficReport {
-            incarnation: control.incarnation,
+            incarnation: control.own.incarnation,
             number: self.last_number,
             windows,
         });

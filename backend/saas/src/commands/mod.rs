@@ -2,6 +2,7 @@
 
 pub(crate) mod ask;
 pub(crate) mod config;
+pub(crate) mod doctor;
 pub(crate) mod drain;
 pub(crate) mod generate;
 pub(crate) mod healthcheck;

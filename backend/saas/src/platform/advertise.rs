@@ -21,6 +21,16 @@ pub(crate) fn address(settings: &Settings) -> String {
         .to_string()
 }
 
+/// The base URL under which others reach this gateway.
+pub(crate) fn gateway_url(settings: &Settings, listening: Option<SocketAddr>) -> String {
+    let port = listening.map_or(settings.gateway_port, |at| at.port());
+    let host = address(settings);
+    match host.parse() {
+        Ok(ip) => format!("http://{}", SocketAddr::new(ip, port)),
+        Err(_) => format!("http://{host}:{port}"),
+    }
+}
+
 fn towards(url: &str) -> Option<IpAddr> {
     let uri: http::Uri = url.parse().ok()?;
     let host = uri.host()?.trim_matches(['[', ']']);

@@ -126,6 +126,10 @@ pub(crate) async fn start(
     } else {
         None
     };
+    if let Some(authorities) = &settings.tls.ca_file {
+        // What needs them may be called much later.
+        saas_tls::authorities(authorities)?;
+    }
     let sockets = Sockets::bind(form, &settings, tls)?;
     let run = sockets.run_file();
     let gateway_address = sockets.gateway_address();
@@ -235,10 +239,12 @@ async fn start_core(
 ) -> Result<CorePart, Failure> {
     let stopping = CancellationToken::new();
     let port = listener.local_addr()?.port();
+    let cache = open_cache(&site.settings)?;
+    tokio::spawn(greet(cache.clone()));
     let service = saas_core::start(CoreDeps {
         settings: (*site.settings).clone(),
         db,
-        cache: open_cache(&site.settings)?,
+        cache,
         clock: site.clock.clone(),
         random: site.random.clone(),
         root: site.root.clone(),
@@ -286,6 +292,7 @@ fn start_gateway(
     let handle = saas_gateway::start(GatewayDeps {
         settings: Arc::clone(&site.settings),
         root: site.root.clone(),
+        address: advertise::gateway_url(&site.settings, address),
         listeners,
         https,
         registry_urls: site.registry_urls.clone(),
@@ -319,6 +326,17 @@ fn open_cache(settings: &Settings) -> Result<Cache, Failure> {
         Some(url) => {
             Cache::redis(url.expose(), settings.tls.ca_file.as_deref()).map_err(bad_redis_url)
         }
+    }
+}
+
+/// The cache is asked for nothing until somebody signs in; that it is away should not wait so long.
+async fn greet(cache: Cache) {
+    if let Err(error) = cache.ping().await {
+        let error: &dyn std::error::Error = &error;
+        tracing::warn!(
+            error,
+            "check REDIS_URL and that Redis runs; meanwhile nothing is cached"
+        );
     }
 }
 

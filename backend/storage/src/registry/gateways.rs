@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
 use sea_orm::{ActiveValue::Set, EntityTrait, QueryFilter};
 use uuid::Uuid;
@@ -29,6 +30,8 @@ pub struct Report {
     pub in_flight: BTreeMap<String, u32>,
     /// Requests asked for in a second, by whose limit they count against.
     pub demand: BTreeMap<String, u32>,
+    /// Base URL at which the platform's own network reaches it.
+    pub address: Option<String>,
 }
 
 /// One gateway and its last report.
@@ -38,6 +41,8 @@ pub struct GatewayRecord {
     pub id: Uuid,
     /// What it told.
     pub report: Report,
+    /// When it told it, by the database's clock.
+    pub reported_at: DateTime<Utc>,
     /// Whether it can be asked.
     pub state: GatewayState,
 }
@@ -54,6 +59,7 @@ mod row {
         pub seen_number: Option<i64>,
         pub in_flight: Json,
         pub demand: Json,
+        pub address: Option<String>,
         pub reported_at: DateTimeUtc,
         pub expires_at: DateTimeUtc,
     }
@@ -82,6 +88,7 @@ pub async fn report(
         seen_number: Set(report.seen.map(|seen| seen.number)),
         in_flight: Set(counts(&report.in_flight)),
         demand: Set(counts(&report.demand)),
+        address: Set(report.address.clone()),
         reported_at: Set(now),
         expires_at: Set(now + lease),
     })
@@ -92,6 +99,7 @@ pub async fn report(
                 row::Column::SeenNumber,
                 row::Column::InFlight,
                 row::Column::Demand,
+                row::Column::Address,
                 row::Column::ReportedAt,
                 row::Column::ExpiresAt,
             ])
@@ -139,7 +147,9 @@ pub async fn all(tx: &SystemTx, lost_within: Duration) -> Result<Vec<GatewayReco
                     .map(|(epoch, number)| ChangePosition { epoch, number }),
                 in_flight: json("a gateway's report", row.in_flight)?,
                 demand: json("a gateway's report", row.demand)?,
+                address: row.address,
             },
+            reported_at: row.reported_at,
             state: if row.expires_at > now {
                 GatewayState::Live
             } else {

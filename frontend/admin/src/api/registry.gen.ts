@@ -63,6 +63,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/gateways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The gateways
+         * @description Those that report, and those that stopped without leaving less than ten minutes ago. Sorted by
+         *     `id`. Takes the permission `registry:read`.
+         */
+        get: operations["list_gateways"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/routes": {
         parameters: {
             query?: never;
@@ -340,6 +361,36 @@ export interface components {
              */
             pointer: string;
         };
+        /** @description A gateway, as its last report shows it. */
+        Gateway: {
+            /**
+             * @description Base URL at which the platform's own network reaches it; null for one that does not tell.
+             * @example http://10.0.0.5:8000
+             */
+            address?: string | null;
+            /**
+             * Format: uuid
+             * @description One for the life of its process.
+             */
+            id: string;
+            /**
+             * Format: int64
+             * @description Requests that were under way.
+             */
+            in_flight: number;
+            /** @description Whether its lease runs. One whose lease ended may be gone, or cut off and still forwarding. */
+            is_live: boolean;
+            /**
+             * Format: date-time
+             * @description When it reported.
+             */
+            reported_at: string;
+            /**
+             * @description The newest event it has applied; null while it runs on its last good copy.
+             * @example 1-42
+             */
+            seen?: string | null;
+        };
         /** @description What the gateway should know of the service. */
         GatewayDeclaration: {
             /**
@@ -354,6 +405,11 @@ export interface components {
         };
         /** @description What a gateway tells each second. Fields of a newer gateway are passed over. */
         GatewayReport: {
+            /**
+             * @description Base URL at which the platform's own network reaches it.
+             * @example http://10.0.0.5:8000
+             */
+            address?: string | null;
             /** @description Requests asked for in the last second, by whose limit they count against. */
             demand?: {
                 [key: string]: number;
@@ -482,6 +538,41 @@ export interface components {
              * @description They get requests.
              */
             up: number;
+        };
+        /** @description One page of a list. */
+        Page_Gateway: {
+            /** @description The items, in the order asked for. */
+            items: {
+                /**
+                 * @description Base URL at which the platform's own network reaches it; null for one that does not tell.
+                 * @example http://10.0.0.5:8000
+                 */
+                address?: string | null;
+                /**
+                 * Format: uuid
+                 * @description One for the life of its process.
+                 */
+                id: string;
+                /**
+                 * Format: int64
+                 * @description Requests that were under way.
+                 */
+                in_flight: number;
+                /** @description Whether its lease runs. One whose lease ended may be gone, or cut off and still forwarding. */
+                is_live: boolean;
+                /**
+                 * Format: date-time
+                 * @description When it reported.
+                 */
+                reported_at: string;
+                /**
+                 * @description The newest event it has applied; null while it runs on its last good copy.
+                 * @example 1-42
+                 */
+                seen?: string | null;
+            }[];
+            /** @description Where the next page begins, for `?cursor=`; null on the last page. */
+            next_cursor: string | null;
         };
         /** @description One page of a list. */
         Page_Instance: {
@@ -988,6 +1079,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TargetGroup"][];
+                };
+            };
+            /** @description What was wrong and what to do (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_gateways: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: the `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description How many items, 1 to 200; 50 if not given. */
+                limit?: number;
+                /** @description What to sort by: a field's name, with `-` before it for descending. */
+                sort?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of gateways. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Gateway"];
                 };
             };
             /** @description What was wrong and what to do (RFC 9457). */

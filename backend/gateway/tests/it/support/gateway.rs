@@ -224,6 +224,7 @@ fn launch(
         listeners: bind_shared(LOOPBACK, settings.gateway_threads).unwrap(),
         settings: Arc::new(settings),
         root: RootSecret::new(&[7; 32], None),
+        address: "http://127.0.0.1:8000".to_owned(),
         https,
         registry_urls,
         console_url: "http://console.test".into(),

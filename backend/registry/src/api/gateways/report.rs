@@ -36,6 +36,11 @@ pub(crate) struct GatewayReport {
     #[serde(default)]
     #[garde(length(max = MOST_DEMAND))]
     demand: BTreeMap<String, u32>,
+    /// Base URL at which the platform's own network reaches it.
+    #[serde(default)]
+    #[garde(length(max = 300))]
+    #[schema(example = "http://10.0.0.5:8000")]
+    address: Option<String>,
 }
 
 /// How limits are shared with the other gateways for the next second.
@@ -75,6 +80,7 @@ pub(crate) async fn report_gateway(
         seen,
         in_flight: report.in_flight,
         demand: report.demand,
+        address: report.address,
     };
     let tx = app.begin("registry.gateway_report").await?;
     let store = async {

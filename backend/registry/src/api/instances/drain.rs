@@ -19,6 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::{InstancePath, key, note};
+use crate::api::gateways::LOST;
 use crate::app::App;
 use crate::audit::Origin;
 use crate::caller::Caller;
@@ -27,8 +28,6 @@ use crate::problem;
 
 /// How often the gateways' reports are looked at; they come every second.
 const LOOK: Duration = Duration::from_millis(200);
-/// A gateway lost less than this ago may still be forwarding, cut off from us.
-const LOST_WITHIN: Duration = Duration::from_mins(10);
 /// What the lease is kept for beyond the wait.
 const GRACE: Duration = Duration::from_secs(15);
 
@@ -127,7 +126,7 @@ async fn look(app: &App, key: &InstanceKey, seen: ChangePosition) -> Result<Drai
     let read = async {
         let tx = app.database().system_read("registry.drain").await?;
         let instance = instances::find(&tx, key).await?;
-        Ok((instance, gateways::all(&tx, LOST_WITHIN).await?))
+        Ok((instance, gateways::all(&tx, LOST).await?))
     };
     let (instance, reports) = read.await.map_err(problem::of_storage)?;
     // Taken back while this call waited: gateways send to it again, whatever they said last. An

@@ -1,0 +1,142 @@
+//! Whether lines of a log are such that a store of logs takes them.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Read},
+    path::Path,
+};
+
+use chrono::DateTime;
+use saas_config::LogFormat;
+use serde_json::{Map, Value};
+
+use super::{finding::Finding, patient::Patient};
+
+/// What every line has.
+const NAMES: [&str; 6] = [
+    "@timestamp",
+    "log.level",
+    "message",
+    "ecs.version",
+    "service.name",
+    "log.logger",
+];
+/// A line longer than this is none of ours; reading stops there.
+const LONGEST: u64 = 1024 * 1024;
+
+pub(super) fn look(patient: &Patient, from: Option<&Path>) -> Finding {
+    let Some(path) = from else {
+        let settings = &patient.settings;
+        if settings.environment.is_production() && settings.log_format == LogFormat::Pretty {
+            return Finding::warning(
+                "LOG_FORMAT",
+                "is pretty, which no store of logs takes apart",
+                "set it to json, or leave it out",
+            );
+        }
+        return Finding::skipped(
+            "lines",
+            "were not looked at",
+            "give them by --logs FILE, or a pipe: `docker compose logs --no-log-prefix core | saas doctor --only logs --logs -`",
+        );
+    };
+    let shown = if path == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    };
+    let found = if path == Path::new("-") {
+        read(io::stdin().lock())
+    } else {
+        File::open(path).and_then(|file| read(BufReader::new(file)))
+    };
+    match found {
+        Err(error) => Finding::failed(
+            shown,
+            error.to_string(),
+            "name a file that this user may read",
+        ),
+        Ok(Lines { all: 0, .. }) => Finding::failed(
+            shown,
+            "no line",
+            "give it lines that a process of the platform wrote",
+        ),
+        Ok(Lines {
+            all, wrong: None, ..
+        }) => Finding::ok(shown, format!("{all} lines, all well formed")),
+        Ok(Lines {
+            all,
+            wrong: Some((number, fault)),
+            faulty,
+        }) => Finding::failed(
+            shown,
+            // Not the line itself: whatever it is, it may hold a secret.
+            format!("{faulty} of {all} lines are not well formed, line {number}: {fault}"),
+            "set LOG_FORMAT=json; take lines of other programs out, and prefixes with --no-log-prefix",
+        ),
+    }
+}
+
+#[derive(Debug, Default)]
+struct Lines {
+    all: u64,
+    faulty: u64,
+    /// The first that is wrong, and why.
+    wrong: Option<(u64, String)>,
+}
+
+fn read(mut from: impl BufRead) -> io::Result<Lines> {
+    let (mut lines, mut line) = (Lines::default(), Vec::new());
+    loop {
+        line.clear();
+        if from.by_ref().take(LONGEST).read_until(b'\n', &mut line)? == 0 {
+            return Ok(lines);
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        lines.all += 1;
+        if let Err(fault) = well_formed(&line) {
+            lines.faulty += 1;
+            let number = lines.all;
+            lines.wrong.get_or_insert((number, fault));
+        }
+    }
+}
+
+fn well_formed(line: &[u8]) -> Result<(), String> {
+    let object: Map<String, Value> =
+        serde_json::from_slice(line).map_err(|_| "is no JSON object".to_owned())?;
+    if let Some(missing) = NAMES.iter().find(|name| !object.contains_key(**name)) {
+        return Err(format!("has no `{missing}`"));
+    }
+    let time = object.get("@timestamp").and_then(Value::as_str);
+    let is_time = time.is_some_and(|time| DateTime::parse_from_rfc3339(time).is_ok());
+    is_time
+        .then_some(())
+        .ok_or_else(|| "has no time in `@timestamp`".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"{"@timestamp":"2026-01-02T03:04:05.678Z","log.level":"info","message":"m","ecs.version":"8.11.0","service.name":"core","log.logger":"a"}"#;
+
+    #[test]
+    fn the_first_line_that_is_wrong_is_told_with_its_number() {
+        let all_good = read(format!("{GOOD}\n\n{GOOD}\n").as_bytes()).unwrap();
+        assert_eq!((all_good.all, all_good.faulty), (2, 0));
+        let no_level = GOOD.replace("log.level", "level");
+        let no_time = GOOD.replace("2026-01-02T03:04:05.678Z", "yesterday");
+        for (bad, fault) in [
+            ("core | starting".to_owned(), "is no JSON object"),
+            (no_level, "has no `log.level`"),
+            (no_time, "has no time in `@timestamp`"),
+        ] {
+            let found = read(format!("{GOOD}\n{bad}\n{bad}").as_bytes()).unwrap();
+            assert_eq!((found.all, found.faulty), (3, 2));
+            assert_eq!(found.wrong, Some((2, fault.to_owned())));
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The platform's own processes, and what is registered.
+
+use futures_util::future::join_all;
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::{
+    finding::{Finding, Status},
+    patient::{Member, Patient, Service},
+    version,
+};
+
+#[derive(Deserialize)]
+struct Report {
+    version: Option<String>,
+    #[serde(default)]
+    checks: Vec<Check>,
+}
+
+#[derive(Deserialize)]
+struct Check {
+    name: String,
+    status: String,
+    detail: Option<String>,
+}
+
+const REGISTRY_ADVICE: &str = "without the registry core and gateways are not found: check REGISTRY_URL and that it runs, and that SECRET_KEY is the platform's";
+
+/// Each process: ready or not, and why.
+pub(super) async fn look(patient: &Patient) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let members = patient.members().await;
+    match patient.catalogue().await {
+        Err(why) => findings.push(Finding::failed("registry", why.clone(), REGISTRY_ADVICE)),
+        Ok(_) => {
+            for service in ["registry", "core", "gateway"] {
+                if !members.iter().any(|member| member.service == service) {
+                    findings.push(missing(service));
+                }
+            }
+        }
+    }
+    let answers = join_all(members.iter().map(|member| ready(patient, member))).await;
+    let mut versions = Vec::new();
+    for (finding, found) in answers {
+        if let Some(version) = found {
+            versions.push((finding.subject.clone(), version));
+        }
+        findings.push(finding);
+    }
+    findings.extend(version::compare(&versions));
+    findings
+}
+
+fn missing(service: &str) -> Finding {
+    let advice =
+        format!("start one with `saas {service}`, or look into its log why it is not registered");
+    Finding::failed(service, "none is known to the registry", advice)
+}
+
+/// Whether a process is ready, and its version.
+async fn ready(patient: &Patient, member: &Member) -> (Finding, Option<String>) {
+    let url = format!("{}/health/ready", member.url);
+    let subject = member.subject();
+    let answer = match patient.get(&url, patient.metrics_token()).await {
+        Ok(answer) => answer,
+        Err(why) => {
+            let advice = "look into its log, and whether a firewall or network policy is between here and there";
+            return (Finding::failed(subject, why, advice), None);
+        }
+    };
+    let report: Option<Report> = answer.json();
+    let version = report.as_ref().and_then(|report| report.version.clone());
+    let checks = report.map(|report| report.checks).unwrap_or_default();
+    let with = |status: &str| {
+        let wrong = checks.iter().filter(|check| check.status == status);
+        let told = wrong.map(|check| match &check.detail {
+            Some(detail) => format!("{}: {detail}", check.name),
+            None => check.name.clone(),
+        });
+        told.collect::<Vec<_>>().join("; ")
+    };
+    let (failed, warned) = (with("failed"), with("warning"));
+    let named = version
+        .as_deref()
+        .map_or_else(String::new, |version| format!(", version {version}"));
+    let finding = match answer.status {
+        StatusCode::OK if warned.is_empty() => Finding::ok(subject, format!("ready{named}")),
+        StatusCode::OK => Finding::as_told(
+            subject,
+            Status::Warning,
+            format!("ready{named}, but {warned}"),
+        ),
+        StatusCode::SERVICE_UNAVAILABLE if !failed.is_empty() => {
+            Finding::as_told(subject, Status::Failed, format!("not ready: {failed}"))
+        }
+        StatusCode::SERVICE_UNAVAILABLE => Finding::failed(
+            subject,
+            "not ready",
+            "give METRICS_TOKEN to see why, or look into its log",
+        ),
+        status => Finding::failed(
+            subject,
+            format!("answered {status}"),
+            "something else listens there; check the address it registered (ADVERTISE_ADDRESS)",
+        ),
+    };
+    (finding, version)
+}
+
+/// What the registry knows: services with their instances, and gateways.
+pub(super) async fn registered(patient: &Patient) -> Vec<Finding> {
+    let catalogue = match patient.catalogue().await {
+        Ok(catalogue) => catalogue,
+        Err(why) => return vec![Finding::failed("services", why.clone(), REGISTRY_ADVICE)],
+    };
+    let mut findings: Vec<_> = catalogue.services.iter().map(service).collect();
+    if catalogue.services.iter().all(|one| is_own(&one.name)) {
+        findings.push(Finding::ok(
+            "services",
+            "none of your own is registered yet",
+        ));
+    }
+    for gateway in catalogue.gateways.iter().filter(|gateway| !gateway.is_live) {
+        let named = gateway.address.as_deref().unwrap_or(&gateway.id);
+        findings.push(Finding::warning(
+            format!("gateway {named}"),
+            "stopped reporting without leaving",
+            "if it was killed this passes within ten minutes; if it runs, it cannot reach the registry",
+        ));
+    }
+    for gateway in &catalogue.gateways {
+        if gateway.is_live && gateway.address.is_none() {
+            findings.push(Finding::warning(
+                format!("gateway {}", gateway.id),
+                "does not tell its address, so it was not asked",
+                "update it to this version",
+            ));
+        }
+    }
+    // What is wrong first.
+    findings.sort_by_key(|finding| finding.status == Status::Ok);
+    findings
+}
+
+fn is_own(name: &str) -> bool {
+    matches!(name, "core" | "registry" | "gateway")
+}
+
+fn service(service: &Service) -> Finding {
+    let counts = &service.instances;
+    let subject = &service.name;
+    let all = counts.up + counts.down + counts.draining;
+    let seen = format!("{} of {all} instances up", counts.up);
+    if !service.is_active {
+        let advice = "put it back in service in the console if that is over";
+        return Finding::warning(subject, format!("{seen}, taken out of service"), advice);
+    }
+    let advice = "look into the log of those that are not: their check fails, or they do not renew";
+    match (counts.up, counts.down) {
+        (0, _) => Finding::failed(subject, seen, format!("start one; {advice}")),
+        (_, 0) => Finding::ok(subject, seen),
+        _ => Finding::warning(subject, seen, advice),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::patient::Counts;
+    use super::*;
+
+    #[test]
+    fn a_service_without_an_instance_that_is_up_fails() {
+        let of = |is_active, up, down, draining| {
+            let instances = Counts { up, down, draining };
+            let name = "orders".to_owned();
+            service(&Service {
+                name,
+                is_active,
+                instances,
+            })
+            .status
+        };
+        assert_eq!(of(true, 2, 0, 1), Status::Ok);
+        assert_eq!(of(true, 2, 1, 0), Status::Warning);
+        assert_eq!(of(true, 0, 1, 0), Status::Failed);
+        assert_eq!(of(true, 0, 0, 0), Status::Failed);
+        assert_eq!(of(false, 2, 0, 0), Status::Warning);
+    }
+}

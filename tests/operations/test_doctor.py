@@ -1,0 +1,340 @@
+"""`saas doctor` beside real platforms: what it says of a sound one, and of each thing that is wrong."""
+
+import datetime
+import ipaddress
+import os
+import re
+import shutil
+import socket
+import subprocess
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from edge import free_ports
+from examined import doctor
+from monitored import Program, wait_for
+from production import Production
+from running_platform import BINARY, Platform, call, environment
+from upstream import Upstream
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+PASSWORD = "three green kettles and a doctor"
+NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
+
+
+@pytest.fixture(scope="module")
+def one():
+    """Everything in one process."""
+    with Platform(ADMIN_PASSWORD=PASSWORD) as running:
+        yield running
+
+
+def operator_of(running):
+    login = call("POST", f"{running.api}/core/v1/auth/login", {"email": "admin@localhost", "password": PASSWORD})
+    assert login.status == 200, login
+    return login.json()["access_token"]
+
+
+def test_a_sound_platform_in_one_process_is_well(one, tmp_path):
+    report = doctor(environment(one.data))
+    assert report.status == 0, report.text
+    groups = ["database", "redis", "services", "registry", "routes", "public", "metrics", "logs"]
+    assert list(dict.fromkeys(check["group"] for check in report.checks)) == groups
+    # What cannot be looked at from here is not called good.
+    assert {check["group"] for check in report.checks if check["status"] == "skipped"} == {"public", "metrics", "logs"}
+    for service in ("registry", "core", "gateway"):
+        report.told("services", "ok", service, "ready")
+    report.told("database", "ok", "SQLite", "migrations applied")
+    plain = subprocess.run([BINARY, "doctor"], env=environment(one.data), capture_output=True, text=True, timeout=60)
+    lines = plain.stdout.splitlines()
+    assert plain.returncode == 0 and len(lines) == len(report.checks) + 2, plain
+    assert all(re.match(r"(ok|warning|failed|skipped) +[a-z]+: .+: .+", line) for line in lines[:-2]), plain.stdout
+
+
+def test_a_choice_of_groups(one):
+    known = environment(one.data)
+    groups = lambda *words: list(dict.fromkeys(check["group"] for check in doctor(known, *words).checks))
+    assert groups("--only", "redis,database") == ["database", "redis"]
+    assert "routes" not in groups("--skip", "routes,logs") and "metrics" in groups("--skip", "routes,logs")
+    assert groups("--only", "database", "--security") == ["database", "security", "edge"]
+    wrong = subprocess.run([BINARY, "doctor", "--only", "moon"], env=known, capture_output=True, text=True)
+    assert wrong.returncode == 2 and "moon" in wrong.stderr
+
+
+def test_where_nothing_runs_every_failure_has_its_advice(tmp_path):
+    report = doctor(environment(tmp_path / "data"), cwd=tmp_path)
+    assert report.status == 1
+    report.told("database", "failed", "DATA_DIR")
+    report.told("services", "failed", "REGISTRY_URL")
+    report.told("registry", "failed", "REGISTRY_URL")
+    report.told("routes", "failed", "none is known")
+
+
+def test_migrations_that_are_missing(tmp_path):
+    known = environment(tmp_path / "data")
+    for command in (["migrate", "up"], ["migrate", "down"]):
+        subprocess.run([BINARY, *command], env=known, check=True, capture_output=True, timeout=60)
+    told = doctor(known, "--only", "database").told("database", "failed", "without m0", "saas migrate up")
+    # Its advice, followed.
+    command = re.search(r"`saas (migrate up)`", told)[1].split()
+    subprocess.run([BINARY, *command], env=known, check=True, capture_output=True, timeout=60)
+    assert doctor(known, "--only", "database").status == 0
+
+
+def test_stores_that_are_away_or_do_not_know_the_password(tmp_path):
+    (closed,) = free_ports(1)
+    for database, redis in (
+        (f"postgresql://saas:a-secret-word@127.0.0.1:{closed}/saas", f"redis://:a-secret-word@127.0.0.1:{closed}/0"),
+        (
+            re.sub(r"//[^@]*@", "//nobody:a-secret-word@", os.environ["SAAS_TEST_POSTGRES_URL"]),
+            re.sub(r"//[^@]*@|//", "//:a-secret-word@", os.environ["SAAS_TEST_REDIS_URL"], count=1),
+        ),
+    ):
+        known = environment(tmp_path, DATABASE_URL=database, REDIS_URL=redis)
+        report = doctor(known, "--only", "database,redis")
+        report.told("database", "failed", "PostgreSQL", "DATABASE_URL")
+        report.told("redis", "failed", "REDIS_URL")
+        assert "a-secret-word" not in report.text
+
+
+def test_services_without_an_instance_and_routes_that_lead_there(one):
+    known = environment(one.data)
+    with Upstream(lambda connection, *_: connection.sendall(OK)) as upstream:
+        instance = upstream.register(one, "doctored")
+        doctor(known, "--only", "registry").told("registry", "ok", "doctored: 1 of 1 instances up")
+        token = operator_of(one)
+        made = call("POST", f"{one.api}/registry/v1/routes", {"path": "/doctored", "service": "doctored"}, token=token)
+        assert made.status == 201, made
+        assert doctor(known, "--only", "routes").status == 0
+        drain = [BINARY, "drain", "--service", "doctored", "--instance", instance]
+        subprocess.run(drain, env=known, check=True, capture_output=True, timeout=60)
+        report = doctor(known, "--only", "registry,routes")
+        report.told("registry", "failed", "doctored: 0 of 1 instances up", "start one")
+        report.told("routes", "warning", "route /doctored", "of which no instance is up")
+
+
+def test_a_route_that_hides_core_from_one_host(one):
+    known, token = environment(one.data), operator_of(one)
+    with Upstream(lambda connection, *_: connection.sendall(OK)) as upstream:
+        upstream.register(one, "careless")
+        route = {"path": "/api", "hosts": ["127.0.0.1"], "service": "careless", "access": "public"}
+        made = call("POST", f"{one.registry}/v1/routes", route, token=token)
+        assert made.status == 201, made
+        told = lambda: doctor(known, "--only", "routes").told("routes", "failed", "answered 200 OK instead of 401")
+        wait_for("the route", told)
+        doctor(known, "--only", "routes").told("routes", "failed", "passes on /api/core/metrics")
+        gone = call("DELETE", f"{one.registry}/v1/routes/{made.json()['id']}", token=token)
+        assert gone.status == 204, gone
+        wait_for("the route's end", lambda: doctor(known, "--only", "routes").status == 0)
+
+
+def test_lines_of_a_log(one, tmp_path):
+    known = environment(one.data)
+    good = "\n".join(line for line in one.lines if line.startswith("{")) + "\n"
+    assert good.count("\n") > 5
+    piped = doctor(known, "--only", "logs", "--logs", "-", input=good)
+    piped.told("logs", "ok", "all well formed")
+    bad = tmp_path / "log"
+    bad.write_text(good + "core | a secret word\n")
+    report = doctor(known, "--only", "logs", "--logs", str(bad))
+    report.told("logs", "failed", "1 of ", "--no-log-prefix")
+    assert "a secret word" not in report.text
+    doctor(known, "--only", "logs", "--logs", str(tmp_path / "none")).told("logs", "failed", "No such file")
+    bad.write_text("")
+    doctor(known, "--only", "logs", "--logs", str(bad)).told("logs", "failed", "no line")
+
+
+@pytest.fixture(scope="module")
+def apart():
+    """Separate processes in production, two gateways."""
+    with Production(free_ports(2)) as running:
+        yield running
+
+
+def known_to(running, **settings):
+    """As where core runs."""
+    return running.environment(DATA_DIR=f"{running.folder.name}/doctor", REGISTRY_URL=running.registry, **settings)
+
+
+def test_separate_processes_are_found_by_the_registry(apart):
+    report = doctor(known_to(apart))
+    assert report.status == 0, report.text
+    ports = {f"127.0.0.1:{port}" for port in apart.gateway_ports}
+    subjects = {check["subject"] for check in report.of("services", "ok")}
+    assert {f"gateway {port}" for port in ports} <= subjects, subjects
+    assert sum(subject.startswith(("core ", "registry ")) for subject in subjects) == 2
+    assert {check["subject"] for check in report.of("routes")} == {f"gateway {port}" for port in ports}
+    report.told("redis", "ok", "answers")
+
+
+def test_another_secret_key_or_metrics_token(apart):
+    other = "wQ8s1Zt5Kc0Vb7Xn3Lm9Pd2Rf6Hj4Gy-other"
+    report = doctor(known_to(apart, SECRET_KEY=other), "--only", "services,metrics")
+    report.told("services", "failed", "SECRET_KEY has to be the same")
+    report = doctor(known_to(apart, METRICS_TOKEN="another-token-of-24-letters"), "--only", "metrics")
+    assert len(report.of("metrics", "failed")) == 4
+    assert all("METRICS_TOKEN" in check["advice"] for check in report.of("metrics", "failed"))
+    assert other not in report.text
+
+
+def test_another_public_url(apart):
+    report = doctor(known_to(apart, PUBLIC_URL="https://127.0.0.1:1"), "--only", "routes,public")
+    assert len([check for check in report.of("routes", "failed") if "PUBLIC_URL here is" in check["seen"]]) == 2
+    report.told("public", "failed", "Connection refused", "--only public")
+
+
+def test_weak_secrets_and_open_files(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    (data / "trust.json").write_text("{}")
+    (data / "one-time-password").write_text("x")
+    settings = tmp_path / "saas.toml"
+    settings.write_text('secret_key = "changeme-changeme-changeme-changeme"\nmetrics_token = "short"\n')
+    settings.chmod(0o644)
+    known = environment(
+        data, ENVIRONMENT="production", PUBLIC_URL="https://127.0.0.1:1", DATABASE_URL="postgresql://saas:saas@127.0.0.1:1/saas", REDIS_URL="redis://127.0.0.1:1/0"
+    )
+    report = doctor(known, "--only", "security", cwd=tmp_path)
+    report.told("security", "failed", "SECRET_KEY looks like a sample")
+    report.told("security", "failed", "METRICS_TOKEN is shorter than 16 bytes")
+    report.told("security", "failed", "DATABASE_URL: has a password of fewer than")
+    report.told("security", "warning", "REDIS_URL: has no password")
+    report.told("security", "failed", "DATA_DIR", "trust.json", "chmod 700")
+    report.told("security", "failed", "saas.toml: holds secrets", "chmod 600")
+    report.told("security", "warning", "saas one-time-password")
+    # Mended as it says.
+    settings.chmod(0o600)
+    data.chmod(0o700)
+    settings.write_text('secret_key = "wQ8s1Zt5Kc0Vb7Xn3Lm9Pd2Rf6Hj4Gy-test"\nmetrics_token = "0123456789abcdef01234567"\n')
+    (data / "one-time-password").unlink()
+    known |= {"DATABASE_URL": "postgresql://saas:0123456789abcdef@127.0.0.1:1/saas", "REDIS_URL": "redis://:0123456789abcdef@127.0.0.1:1/0"}
+    report = doctor(known, "--only", "security", cwd=tmp_path)
+    assert report.status == 0 and not report.of("security", "warning"), report.text
+
+
+def certified(folder, begin=-1, end=90):
+    """A certificate for 127.0.0.1 that holds between these days from now, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "edge")])
+    day = lambda days: datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(day(begin)).not_valid_after(day(end))
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("edge")])
+    made = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
+    pem = serialization.Encoding.PEM
+    (folder / "edge.pem").write_bytes(made.public_bytes(pem))
+    (folder / "edge.key").touch(mode=0o600)
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "edge.key").write_bytes(private)
+    return folder / "edge.pem", folder / "edge.key"
+
+
+def test_a_public_address_served_by_the_gateway_itself(tmp_path):
+    certificate, key = certified(tmp_path)
+    (port,) = free_ports(1)
+    settings = {
+        "PUBLIC_URL": f"https://127.0.0.1:{port}",
+        "HTTPS_PORT": str(port),
+        "TLS_CERT_FILE": str(certificate),
+        "TLS_KEY_FILE": str(key),
+        "ENVIRONMENT": "production",
+        "HOST": "127.0.0.1",
+        "SECRET_KEY": "wQ8s1Zt5Kc0Vb7Xn3Lm9Pd2Rf6Hj4Gy-test",
+        "METRICS_TOKEN": "0123456789abcdef01234567",
+    }
+    with Platform(**settings) as running:
+        known = environment(running.data, **settings)
+        # Whom nobody vouches for is not believed.
+        doctor(known, "--only", "public").told("public", "failed", "TLS_CA_FILE", "PUBLIC_URL")
+        known["TLS_CA_FILE"] = str(certificate)
+        report = doctor(known, "--security")
+        report.told("public", "ok", "TLS 1.3", "days")
+        report.told("public", "ok", "leads to core")
+        report.told("public", "ok", "TLS_CERT_FILE", "valid until")
+        # Nothing answers port 80 of this machine.
+        report.told("public", "warning", "http://127.0.0.1")
+        report.told("edge", "ok", "1.0 and 1.1 are refused")
+        report.told("edge", "ok", "security headers are there")
+        report.told("edge", "ok", "metrics and internal addresses are closed")
+        report.told("security", "warning", "first administrator", "saas one-time-password")
+        assert report.status == 0, report.text
+        # The same from afar, with nothing but the addresses.
+        afar = {name: known[name] for name in ("PATH", "PUBLIC_URL", "TLS_CA_FILE")}
+        report = doctor(afar | {"DATA_DIR": str(tmp_path / "none")}, "--only", "public,edge", cwd=tmp_path)
+        report.told("public", "ok", "leads to core")
+        assert report.status == 0 and len(report.of("edge", "ok")) == 5, report.text
+
+
+CARELESS = """
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 64; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen 127.0.0.1:{port} ssl;
+        ssl_certificate {certificate};
+        ssl_certificate_key {key};
+        ssl_protocols TLSv1 TLSv1.1 TLSv1.2;
+        ssl_ciphers ALL:@SECLEVEL=0;
+        add_header Access-Control-Allow-Origin *;
+        location / {{ return 200 "everything to everybody"; }}
+    }}
+}}
+"""
+
+
+def test_a_careless_edge(tmp_path):
+    certificate, key = certified(tmp_path)
+    (port,) = free_ports(1)
+    text = CARELESS.format(folder=tmp_path, port=port, certificate=certificate, key=key)
+    (tmp_path / "nginx.conf").write_text(text)
+    nginx = Program("nginx", [NGINX, "-c", str(tmp_path / "nginx.conf"), "-e", str(tmp_path / "error.log")], tmp_path)
+    try:
+        wait_for("nginx", lambda: nginx.is_alive() and socket.create_connection(("127.0.0.1", port), 1))
+        known = environment(
+            tmp_path / "data", PUBLIC_URL=f"https://127.0.0.1:{port}", TLS_CA_FILE=str(certificate), TLS_CERT_FILE=str(certificate), TLS_KEY_FILE=str(key)
+        )
+        report = doctor(known, "--only", "public,edge")
+    finally:
+        nginx.stop()
+    report.told("public", "failed", "something that is not this platform")
+    report.told("edge", "failed", "1.0 and 1.1 is spoken", "ssl_protocols")
+    report.told("edge", "failed", "without strict-transport-security, x-content-type-options")
+    report.told("edge", "failed", "pages of any origin may call it")
+    report.told("edge", "failed", "open to everybody: /metrics, /internal/v1/trust")
+
+
+def test_certificates_near_their_end_and_beyond(tmp_path):
+    for begin, end, status, words in (
+        (-90, -1, "failed", "expired on"),
+        (-80, 3, "warning", "expires on"),
+        (1, 90, "warning", "holds only from"),
+    ):
+        certificate, key = certified(tmp_path, begin, end)
+        known = environment(tmp_path / "data", TLS_CERT_FILE=str(certificate), TLS_KEY_FILE=str(key))
+        doctor(known, "--only", "public").told("public", status, "TLS_CERT_FILE", words)
+
+
+def test_a_killed_gateway_and_one_that_is_cut_off(tmp_path):
+    """Last: it ends a gateway of its own platform."""
+    with Production(free_ports(2)) as running:
+        running.kill_gateway(0)
+        running.gateways[0].started.wait(10)
+        first, second = running.gateway_ports
+        # While its lease lasts, it is asked and does not answer.
+        report = doctor(known_to(running), "--only", "services")
+        report.told("services", "failed", f"gateway 127.0.0.1:{first}", "refused")
+        report.told("services", "ok", f"gateway 127.0.0.1:{second}")
+        silent = lambda: doctor(known_to(running), "--only", "registry").of("registry", "warning")
+        (told,) = wait_for("the end of its lease", silent)
+        assert told["subject"] == f"gateway http://127.0.0.1:{first}" and "ten minutes" in told["advice"]
