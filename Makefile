@@ -1,7 +1,7 @@
 # Every target is a script under scripts/ or one command; `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help up build setup test test-deploy lint fmt openapi settings bench clean
+.PHONY: help up build setup test test-deploy test-vault lint fmt openapi settings bench clean
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
@@ -23,6 +23,9 @@ test: ## install what is missing, run every test, say what ran (only="rust docs"
 
 test-deploy: ## build the images and run the production stack in containers (root; long)
 	@scripts/test-deploy.sh $(args)
+
+test-vault: ## secrets from a real Vault-like server, which is built the first time (long)
+	@scripts/test-vault.sh $(args)
 
 lint: ## the quick part of the tests: formatting, lints, licences, types
 	@scripts/test.sh lint

@@ -540,6 +540,41 @@ def test_the_chart_without_redis():
     assert "REDIS" not in json.dumps(objects)
 
 
+def test_with_vault_nobody_needs_the_secret(tmp_path):
+    vault = {"enabled": True, "address": "https://vault.example.com:8443", "namespace": "team", "caConfigMap": "authorities"}
+    objects = helm({"vault": vault, "secret": {"existing": "", "values": {}}})
+    assert not of_kind(objects, "Secret")
+    for each in objects:
+        kubernetes_validate.validate(each, VERSIONS[-1], strict=True)
+    for name in [*SERVICES, "migrate"]:
+        workload = find(objects, "Job" if name == "migrate" else "Deployment", name)
+        box = container(workload)
+        # What is not in Vault may still be in a Secret; nothing has to be.
+        keys = [each["valueFrom"]["secretKeyRef"] for each in box["env"] if "secretKeyRef" in each.get("valueFrom", {})]
+        assert keys and all(key["optional"] for key in keys)
+        given = environment(objects, box, "10.244.0.7")
+        assert "REDIS_URL" not in given and "SECRET_KEY" not in given
+        mounted = next(each for each in box["volumeMounts"] if each["name"] == "vault")
+        token, authorities = (given[name] for name in ("VAULT_KUBERNETES_TOKEN_FILE", "VAULT_CACERT"))
+        volume = next(each for each in pod(workload)["volumes"] if each["name"] == "vault")["projected"]
+        account, config = volume["sources"]
+        assert token == f"{mounted['mountPath']}/{account['serviceAccountToken']['path']}"
+        assert authorities == f"{mounted['mountPath']}/{config['configMap']['items'][0]['path']}"
+        assert account["serviceAccountToken"]["audience"] == "vault" and config["configMap"]["name"] == "authorities"
+        # The program takes it as it is, but for the token, which only a pod has.
+        command = [BINARY, "config", "check", "--role", "core"]
+        lost = given | {"VAULT_CACERT": "", "DATA_DIR": str(tmp_path)}
+        said = subprocess.run(command, env=lost, capture_output=True, text=True, timeout=30, cwd=tmp_path).stderr
+        assert "/var/run/secrets/vault/token cannot be read" in said, said
+    opened = find(objects, "NetworkPolicy", "vault")["spec"]
+    assert opened["egress"] == [{"ports": [{"protocol": "TCP", "port": 8443}]}]
+    assert set(opened["podSelector"]["matchExpressions"][0]["values"]) == {*SERVICES, "migrate"}
+
+
+def test_without_vault_there_is_no_trace_of_it(chart):
+    assert "vault" not in json.dumps(chart).lower()
+
+
 def test_the_chart_without_what_can_be_left_out():
     off = {"enabled": False}
     objects = helm(

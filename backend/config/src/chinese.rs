@@ -136,6 +136,39 @@ const MEANINGS: &[(&str, &str)] = &[
         "首位管理员的密码；未设置时自动生成，只显示一次，且必须修改",
     ),
     (
+        "VAULT_ADDR",
+        "HashiCorp Vault 的地址，例如 `https://vault.example.com:8200`；设置后机密优先从那里读取，见 VAULT.md",
+    ),
+    (
+        "VAULT_PATH",
+        "机密在 Vault 中的路径，位于 VAULT_MOUNT 之下；其中的键就是标为机密的设置的名称",
+    ),
+    ("VAULT_MOUNT", "KV 机密引擎（版本 2）的挂载点"),
+    ("VAULT_NAMESPACE", "Vault 的命名空间（若有）"),
+    (
+        "VAULT_CACERT",
+        "访问 Vault 时在系统之外还信任的证书颁发机构（PEM）；未设置时用 TLS_CA_FILE",
+    ),
+    ("VAULT_TOKEN", "访问 Vault 的令牌；三种登录方式之一"),
+    (
+        "VAULT_ROLE_ID",
+        "以 AppRole 登录时的角色标识，与 VAULT_SECRET_ID 一同使用",
+    ),
+    ("VAULT_SECRET_ID", "与 VAULT_ROLE_ID 配对的机密标识"),
+    (
+        "VAULT_APPROLE_MOUNT",
+        "Vault 的 AppRole 登录方式在 `auth/` 之下的挂载点",
+    ),
+    ("VAULT_KUBERNETES_ROLE", "以 Pod 的服务账号登录时所用的角色"),
+    (
+        "VAULT_KUBERNETES_MOUNT",
+        "Vault 的 Kubernetes 登录方式在 `auth/` 之下的挂载点",
+    ),
+    (
+        "VAULT_KUBERNETES_TOKEN_FILE",
+        "服务账号的令牌文件；未设置时为 Kubernetes 放置它的位置",
+    ),
+    (
         "SHUTDOWN_GRACE_SECONDS",
         "收到停止信号后，进行中的请求最多还可持续的秒数",
     ),

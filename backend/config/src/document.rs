@@ -24,7 +24,8 @@ struct Words {
 const ENGLISH: Words = Words {
     head: "# Settings\n\n\
         <!-- Written by `make settings` from backend/config/src/table.rs. -->\n\n\
-        Each setting is taken from the first of these that has it: a file that `<NAME>_FILE` names (secrets only), \
+        Each setting is taken from the first of these that has it: Vault, where VAULT_ADDR is set, and a file that \
+        `<NAME>_FILE` names (both for secrets only), \
         the environment, `saas.toml` (or the file that `SAAS_CONFIG` names, with names in lower case), its default. \
         `saas config show` lists the values of this machine and where each comes from; \
         `saas config check --role gateway` says what a start would complain about. \
@@ -39,7 +40,8 @@ const ENGLISH: Words = Words {
 const CHINESE: Words = Words {
     head: "# 设置\n\n\
         <!-- 由 `make settings` 根据 backend/config/src/table.rs 生成。 -->\n\n\
-        每一项设置取自下列来源中最先给出它的一个：`<NAME>_FILE` 所指的文件（仅限机密）、环境变量、\
+        每一项设置取自下列来源中最先给出它的一个：Vault（设置了 VAULT_ADDR 时）、`<NAME>_FILE` 所指的文件\
+        （这两者仅限机密）、环境变量、\
         `saas.toml`（或 `SAAS_CONFIG` 所指的文件，键名用小写）、默认值。\
         `saas config show` 列出本机的取值及其来源；`saas config check --role gateway` 说明启动时会提出哪些问题。\
         空的环境变量视为未设置；同一项既有变量又有 `<NAME>_FILE`，或文件中出现未知的键，都会被拒绝。\n\n\

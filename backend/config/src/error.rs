@@ -49,6 +49,21 @@ pub enum ConfigError {
         /// The setting.
         name: &'static str,
     },
+    /// Two ways to get a token of Vault's.
+    #[error(
+        "both {first} and {second} are set, each of which is a login to Vault; unset one of them"
+    )]
+    TwoLogins {
+        /// One of them.
+        first: &'static str,
+        /// Another one.
+        second: &'static str,
+    },
+    /// Vault is named, but no way to get a token of Vault's.
+    #[error(
+        "VAULT_ADDR is set without a login; set VAULT_TOKEN, or VAULT_ROLE_ID and VAULT_SECRET_ID, or VAULT_KUBERNETES_ROLE"
+    )]
+    NoLogin,
     /// The file that `NAME_FILE` names cannot be read.
     #[error("{name}_FILE names {}, which cannot be read: {source}; correct the path, or let the user of this process read it", path.display())]
     SecretFile {

@@ -2,8 +2,9 @@
 //!
 //! Every setting stands in one table, [`SETTINGS`], and is resolved in this order, the later winning:
 //! its default, the file (`SAAS_CONFIG`, else `./saas.toml` if there is one), the environment, and,
-//! for those that may hold a secret, the file that `<NAME>_FILE` names. Unknown keys are refused in
-//! the file, not in the environment.
+//! for those that may hold a secret, the file that `<NAME>_FILE` names, and what Vault holds. Unknown
+//! keys are refused in the file, not in the environment. This crate talks to nobody: who fetches
+//! secrets from Vault (by [`VaultSettings`]) hands them to [`Sources::with_vault`].
 //!
 //! ```
 //! use saas_config::{Role, Settings, Sources};
@@ -27,6 +28,7 @@ mod table;
 mod tls;
 mod validate;
 mod values;
+mod vault;
 
 pub use document::{Language, settings_document};
 pub use error::ConfigError;
@@ -37,3 +39,4 @@ pub use sources::{Origin, Shown, Sources};
 pub use table::{Role, SETTINGS, SettingInfo};
 pub use tls::{AcmeSettings, TlsSettings};
 pub use values::{CorsOrigins, Environment, LogFormat, LogLevel, Signup};
+pub use vault::{VaultLogin, VaultSettings};

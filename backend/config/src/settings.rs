@@ -98,10 +98,9 @@ const MINUTE: u64 = 60;
 const DAY: u64 = 24 * 60 * 60;
 
 impl Settings {
-    /// The settings of this process, from its file and environment, checked by
-    /// [`Settings::validate`].
-    pub fn load(role: Role) -> Result<Self, ConfigError> {
-        let settings = Self::from_sources(role, &Sources::of_process())?;
+    /// The settings from given sources, checked by [`Settings::validate`].
+    pub fn load(role: Role, sources: &Sources) -> Result<Self, ConfigError> {
+        let settings = Self::from_sources(role, sources)?;
         match settings.validate().into_iter().next() {
             None => Ok(settings),
             Some(error) => Err(error),

@@ -12,7 +12,7 @@ use figment::{
     value::{Dict, Map, Value},
 };
 
-use crate::{ConfigError, SETTINGS, SettingInfo};
+use crate::{ConfigError, SETTINGS, Secret, SettingInfo};
 
 /// The settings file's name when `SAAS_CONFIG` does not name one.
 const DEFAULT_FILE: &str = "saas.toml";
@@ -28,6 +28,8 @@ pub enum Origin {
     Environment,
     /// The file that `<NAME>_FILE` names.
     SecretFile(PathBuf),
+    /// Vault, at this place.
+    Vault(String),
 }
 
 impl fmt::Display for Origin {
@@ -37,15 +39,18 @@ impl fmt::Display for Origin {
             Self::File(path) => write!(f, "file {}", path.display()),
             Self::Environment => f.write_str("environment"),
             Self::SecretFile(path) => write!(f, "secret file {}", path.display()),
+            Self::Vault(place) => write!(f, "Vault {place}"),
         }
     }
 }
 
-/// The outside world as the settings see it: the environment and a working directory.
+/// The outside world as the settings see it: the environment, a working directory, and what Vault
+/// held.
 #[derive(Clone, Debug)]
 pub struct Sources {
     variables: HashMap<String, String>,
     directory: PathBuf,
+    vault: Option<(String, Vec<(&'static str, Secret)>)>,
 }
 
 impl Sources {
@@ -54,6 +59,7 @@ impl Sources {
         Self {
             variables: HashMap::new(),
             directory: directory.into(),
+            vault: None,
         }
     }
 
@@ -65,6 +71,7 @@ impl Sources {
         Self {
             variables: variables.collect(),
             directory: PathBuf::from("."),
+            vault: None,
         }
     }
 
@@ -72,6 +79,18 @@ impl Sources {
     #[must_use]
     pub fn with_variable(mut self, name: &str, value: impl Into<String>) -> Self {
         self.variables.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The same with what Vault holds at `place`. It wins over everything else; a value that is empty
+    /// counts as not set.
+    #[must_use]
+    pub fn with_vault(
+        mut self,
+        place: impl Into<String>,
+        values: Vec<(&'static str, Secret)>,
+    ) -> Self {
+        self.vault = Some((place.into(), values));
         self
     }
 
@@ -91,6 +110,13 @@ impl Sources {
         layers = layers.merge(self.environment());
         for layer in self.secret_files()? {
             layers = layers.merge(layer);
+        }
+        if let Some((place, values)) = &self.vault {
+            let values = values
+                .iter()
+                .filter(|(_, value)| !value.expose().is_empty());
+            let values = values.map(|(name, value)| (*name, value.expose().to_owned()));
+            layers = layers.merge(Layer::new(Origin::Vault(place.clone()), values));
         }
         Ok(Resolved::from(&layers))
     }
@@ -231,6 +257,7 @@ impl Provider for Layer {
             Origin::Environment => Metadata::named(ENVIRONMENT),
             Origin::File(path) => Metadata::from(FILE, Source::File(path.clone())),
             Origin::SecretFile(path) => Metadata::from(SECRET_FILE, Source::File(path.clone())),
+            Origin::Vault(place) => Metadata::from(VAULT, Source::Custom(place.clone())),
         }
     }
 
@@ -243,6 +270,7 @@ const DEFAULT: &str = "default";
 const ENVIRONMENT: &str = "environment";
 const FILE: &str = "file";
 const SECRET_FILE: &str = "secret file";
+const VAULT: &str = "Vault";
 
 /// The origin that [`Layer`] wrote into its metadata.
 fn origin_of(metadata: &Metadata) -> Origin {
@@ -251,6 +279,10 @@ fn origin_of(metadata: &Metadata) -> Origin {
         (FILE, Some(path)) => Origin::File(path.to_owned()),
         (SECRET_FILE, Some(path)) => Origin::SecretFile(path.to_owned()),
         (ENVIRONMENT, _) => Origin::Environment,
+        (VAULT, _) => Origin::Vault(match &metadata.source {
+            Some(Source::Custom(place)) => place.clone(),
+            _ => String::new(),
+        }),
         _ => Origin::Default,
     }
 }

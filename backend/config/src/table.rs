@@ -136,6 +136,17 @@ const fn secret(name: &'static str, roles: &'static [Role], meaning: &'static st
     }
 }
 
+const fn reloadable_secret(
+    name: &'static str,
+    roles: &'static [Role],
+    meaning: &'static str,
+) -> SettingInfo {
+    SettingInfo {
+        reloadable: true,
+        ..secret(name, roles, meaning)
+    }
+}
+
 /// Every setting there is, in the order to show them.
 pub const SETTINGS: &[SettingInfo] = &[
     setting(
@@ -377,6 +388,72 @@ pub const SETTINGS: &[SettingInfo] = &[
         "ADMIN_PASSWORD",
         CORE,
         "the first administrator's password; unless set, one is made, printed once and must be changed",
+    ),
+    reloadable(
+        "VAULT_ADDR",
+        None,
+        ALL,
+        "where HashiCorp Vault answers, such as `https://vault.example.com:8200`; with it, secrets are read from there first; see VAULT.md",
+    ),
+    reloadable(
+        "VAULT_PATH",
+        Some("saas/production"),
+        ALL,
+        "where the secrets lie in Vault, below VAULT_MOUNT; its keys are the names of settings marked secret",
+    ),
+    reloadable(
+        "VAULT_MOUNT",
+        Some("secret"),
+        ALL,
+        "the mount of the KV secrets engine, version 2",
+    ),
+    reloadable(
+        "VAULT_NAMESPACE",
+        None,
+        ALL,
+        "the namespace, where Vault has them",
+    ),
+    reloadable(
+        "VAULT_CACERT",
+        None,
+        ALL,
+        "authorities to believe for Vault beside the system's, PEM; TLS_CA_FILE unless set",
+    ),
+    reloadable_secret("VAULT_TOKEN", ALL, "a token for Vault; one of three logins"),
+    reloadable(
+        "VAULT_ROLE_ID",
+        None,
+        ALL,
+        "the role's identifier for a login by AppRole, with VAULT_SECRET_ID",
+    ),
+    reloadable_secret(
+        "VAULT_SECRET_ID",
+        ALL,
+        "the secret identifier that belongs to VAULT_ROLE_ID",
+    ),
+    reloadable(
+        "VAULT_APPROLE_MOUNT",
+        Some("approle"),
+        ALL,
+        "where Vault's AppRole method is mounted, below `auth/`",
+    ),
+    reloadable(
+        "VAULT_KUBERNETES_ROLE",
+        None,
+        ALL,
+        "the role for a login by the pod's service account",
+    ),
+    reloadable(
+        "VAULT_KUBERNETES_MOUNT",
+        Some("kubernetes"),
+        ALL,
+        "where Vault's Kubernetes method is mounted, below `auth/`",
+    ),
+    reloadable(
+        "VAULT_KUBERNETES_TOKEN_FILE",
+        None,
+        ALL,
+        "the service account's token; where Kubernetes puts it unless set",
     ),
     setting(
         "SHUTDOWN_GRACE_SECONDS",

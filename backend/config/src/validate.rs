@@ -179,7 +179,8 @@ fn has_little_variety(bytes: &[u8]) -> bool {
     different.len() < FEWEST_DIFFERENT_BYTES || repeats || steps > bytes.len() / 2
 }
 
-fn is_plain_http_elsewhere(url: &str) -> bool {
+/// Whether an address sends what it is told in the clear to another machine.
+pub(crate) fn is_plain_http_elsewhere(url: &str) -> bool {
     let Some(authority) = url.strip_prefix("http://") else {
         return false;
     };

@@ -14,9 +14,10 @@ use crate::host_name::HostName;
 /// A platform for launching a software-as-a-service product: service registry, API gateway, core
 /// service and console in one program.
 ///
-/// Settings come from the environment, from ./saas.toml (or the file that SAAS_CONFIG names), and
-/// any of them from a file by <NAME>_FILE; `saas config show` lists them. Exit status: 0 done, 1
-/// failed, 2 something to be corrected in the command, the settings or the surroundings first.
+/// Settings come from the environment and from ./saas.toml (or the file that SAAS_CONFIG names),
+/// secrets also from a file by <NAME>_FILE and from Vault (VAULT_ADDR); `saas config show` lists
+/// them. Exit status: 0 done, 1 failed, 2 something to be corrected in the command, the settings or
+/// the surroundings first.
 #[derive(Debug, Parser)]
 #[command(name = "saas", version, propagate_version = true)]
 pub struct Cli {

@@ -89,7 +89,8 @@ correctable_from!(
     StorageError,
     saas_telemetry::StartError,
     saas_security::KeyError,
-    saas_tls::TlsError
+    saas_tls::TlsError,
+    saas_vault::VaultError
 );
 
 impl From<io::Error> for Failure {

@@ -8,6 +8,7 @@ mod data_dir;
 mod failure;
 pub mod host_name;
 pub mod platform;
+mod settings;
 
 use std::process::ExitCode;
 

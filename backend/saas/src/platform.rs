@@ -12,6 +12,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use saas_config::{Role, Settings};
 use saas_core::FirstRun;
 use saas_domain::{Clock, Random};
+use saas_telemetry::VaultMetrics;
 use tokio_util::sync::CancellationToken;
 
 use crate::{DataDir, Failure};
@@ -80,7 +81,21 @@ impl Platform {
         clock: Clock,
         random: Random,
     ) -> Result<Self, Failure> {
-        assemble::start(form, settings, clock, random).await
+        assemble::start(form, settings, None, clock, random).await
+    }
+
+    /// The same where secrets come from Vault: each service shows when the token for it expires.
+    ///
+    /// # Errors
+    /// As [`Platform::start`].
+    pub async fn start_with_vault(
+        form: Form,
+        settings: Settings,
+        vault: Option<VaultMetrics>,
+        clock: Clock,
+        random: Random,
+    ) -> Result<Self, Failure> {
+        assemble::start(form, settings, vault, clock, random).await
     }
 
     /// The names and addresses of what runs here, for people.

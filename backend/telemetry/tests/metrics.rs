@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, thread, time::Duration};
 
-use saas_telemetry::{Exposition, Kind, Metrics};
+use saas_telemetry::{Exposition, Kind, Metrics, VaultMetrics};
 
 fn sample(text: &str, labelled: &str) -> Option<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix(labelled))?;
@@ -114,6 +114,7 @@ fn the_disk_of_the_data_directory_is_told() {
 fn everything() -> Metrics {
     let metrics = Metrics::new("all");
     metrics.watch_disk(std::env::temp_dir());
+    metrics.show_vault(&VaultMetrics::default());
     let _ = (
         metrics.database(),
         metrics.database_server(),

@@ -19,6 +19,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("storage", &["domain", "migration"]),
     ("web", &["domain", "security", "telemetry"]),
     ("registry-client", &["domain", "security", "tls"]),
+    ("vault", &["domain", "config", "tls", "registry-client"]),
     (
         "registry",
         &[

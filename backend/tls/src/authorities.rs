@@ -20,11 +20,22 @@ const SETTING: &str = "TLS_CA_FILE";
 /// When `extra` cannot be read or holds no certificate. That the system has no authorities is told
 /// in the log and no error, since everybody called may be of a private one.
 pub fn client_config(extra: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
+    client_config_of(SETTING, extra)
+}
+
+/// The same where another setting than `TLS_CA_FILE` names the file.
+///
+/// # Errors
+/// As [`client_config`] does, in the name of `setting`.
+pub fn client_config_of(
+    setting: &'static str,
+    extra: Option<&Path>,
+) -> Result<Arc<ClientConfig>, TlsError> {
     let mut store = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     let (believed, _unusable) = store.add_parsable_certificates(found.certs);
     if let Some(path) = extra {
-        add(&mut store, path)?;
+        add(&mut store, setting, path)?;
     } else if believed == 0 {
         tracing::warn!(
             "the system has no certificate authorities, so that no https address can be called; \
@@ -44,13 +55,13 @@ pub fn client_config(extra: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError
 /// # Errors
 /// When it cannot be read or holds no certificate.
 pub fn authorities(path: &Path) -> Result<Vec<u8>, TlsError> {
-    add(&mut RootCertStore::empty(), path)
+    add(&mut RootCertStore::empty(), SETTING, path)
 }
 
-fn add(store: &mut RootCertStore, path: &Path) -> Result<Vec<u8>, TlsError> {
-    let pem = read(SETTING, path)?;
+fn add(store: &mut RootCertStore, setting: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
+    let pem = read(setting, path)?;
     let wrong = |problem| TlsError::Content {
-        setting: SETTING,
+        setting,
         path: path.to_owned(),
         problem,
     };

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 
-pub use authorities::{authorities, client_config};
+pub use authorities::{authorities, client_config, client_config_of};
 pub use certificate::{Certificate, CertificateFiles};
 pub use error::TlsError;
 pub use peer::Peer;

@@ -21,7 +21,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
     secretKeyRef:
       name: {{ include "saas.secret" .root }}
       key: {{ .key }}
-      {{- if .optional }}
+      {{- if or .optional .root.Values.vault.enabled }}
       optional: true
       {{- end }}
 {{- end }}

@@ -2,13 +2,14 @@
 
 use std::{fmt::Write as _, process::ExitCode};
 
-use saas_config::{Language, Role, Settings, Sources, settings_document};
+use saas_config::{Language, Role, Settings, settings_document};
 use serde_json::json;
 
 use crate::{
     Failure,
     cli::{ForRole, InLanguage, Output},
     commands::print,
+    settings,
 };
 
 /// Checks the settings for a role; every complaint, not just the first.
@@ -19,7 +20,7 @@ pub(crate) fn check(role: ForRole) -> Result<ExitCode, Failure> {
         ForRole::Gateway => Role::Gateway,
         ForRole::Core => Role::Core,
     };
-    let complaints = Settings::from_sources(role, &Sources::of_process())?.validate();
+    let complaints = Settings::from_sources(role, &settings::sources()?)?.validate();
     for complaint in &complaints {
         eprintln!("saas: {complaint}");
     }
@@ -32,7 +33,7 @@ pub(crate) fn check(role: ForRole) -> Result<ExitCode, Failure> {
 
 /// Lists every setting with its value and its origin.
 pub(crate) fn show(output: &Output) -> Result<ExitCode, Failure> {
-    let settings = Settings::from_sources(Role::Tool, &Sources::of_process())?;
+    let settings = Settings::from_sources(Role::Tool, &settings::sources()?)?;
     let shown = settings.show();
     if output.json {
         let items: Vec<_> = shown

@@ -140,7 +140,16 @@ mod tests {
             .collect::<Vec<_>>();
         assert_eq!(
             empty,
-            ["SECRET_KEY_PREVIOUS=", "ADMIN_PASSWORD=", "IMAGE_PREFIX="]
+            [
+                "SECRET_KEY_PREVIOUS=",
+                "ADMIN_PASSWORD=",
+                "IMAGE_PREFIX=",
+                "VAULT_ADDR=",
+                "VAULT_NAMESPACE=",
+                "VAULT_ROLE_ID=",
+                "VAULT_SECRET_ID=",
+                "VAULT_TOKEN=",
+            ]
         );
         let names = |text: &str| {
             text.lines()

@@ -3,17 +3,17 @@
 use std::process::ExitCode;
 
 use http::Method;
-use saas_config::{Role, Settings};
+use saas_config::Role;
 use saas_registry_client::HttpClient;
 
-use crate::{Failure, cli::Healthcheck, commands::block_on, platform::run_file};
+use crate::{Failure, cli::Healthcheck, commands::block_on, platform::run_file, settings};
 
 /// Exit status 0 if the service says it is ready.
 pub(crate) fn run(healthcheck: &Healthcheck) -> Result<ExitCode, Failure> {
     let base = if let Some(url) = &healthcheck.url {
         url.clone()
     } else {
-        let settings = Settings::load(Role::Tool)?;
+        let settings = settings::load_without_secrets(Role::Tool)?;
         run_file::read(&settings.data_dir)
             .and_then(|run| run.gateway.or(run.registry).or(run.core))
             .ok_or_else(|| Failure::failed("nothing runs on this data directory"))?

@@ -2,15 +2,15 @@
 
 use std::process::ExitCode;
 
-use saas_config::{DatabaseKind, Role, Settings};
+use saas_config::{DatabaseKind, Role};
 use saas_migration::{MigrationState, down, status, up};
 use serde_json::json;
 
-use crate::{DataDir, Failure, cli::Migrate, commands::block_on};
+use crate::{DataDir, Failure, cli::Migrate, commands::block_on, settings};
 
 /// Runs `saas migrate up`, `down` or `status`.
 pub(crate) fn run(command: &Migrate) -> Result<ExitCode, Failure> {
-    let settings = Settings::load(Role::Tool)?;
+    let settings = settings::load(Role::Tool)?;
     let changes = !matches!(command, Migrate::Status(_));
     // One process per SQLite file: a platform that runs on it migrates it itself, and commands that
     // are given at the same time take turns.

@@ -20,7 +20,7 @@ use saas_config::{Role, Settings};
 use saas_domain::Clock;
 use saas_security::{InternalRole, InternalSigner, RootSecret};
 
-use crate::Failure;
+use crate::{Failure, settings};
 
 /// Runs a short command's future on a runtime of its own.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
@@ -33,7 +33,7 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
 /// The settings of a command that does its work and ends, with the secret that development keeps
 /// in the data directory.
 pub(crate) fn tool_settings() -> Result<Settings, Failure> {
-    let mut settings = Settings::load(Role::Tool)?;
+    let mut settings = settings::load(Role::Tool)?;
     settings.read_development_secret()?;
     Ok(settings)
 }

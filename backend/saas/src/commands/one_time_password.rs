@@ -2,13 +2,13 @@
 
 use std::{fs, io, process::ExitCode};
 
-use saas_config::{Role, Settings};
+use saas_config::Role;
 
-use crate::{Failure, ONE_TIME_PASSWORD_FILE, commands::print};
+use crate::{Failure, ONE_TIME_PASSWORD_FILE, commands::print, settings};
 
 /// Prints the password that the first start kept, and removes the file.
 pub(crate) fn run() -> Result<ExitCode, Failure> {
-    let path = Settings::load(Role::Tool)?
+    let path = settings::load_without_secrets(Role::Tool)?
         .data_dir
         .join(ONE_TIME_PASSWORD_FILE);
     let password = fs::read_to_string(&path).map_err(|error| match error.kind() {

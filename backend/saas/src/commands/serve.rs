@@ -1,16 +1,18 @@
 //! `saas up`, `saas registry`, `saas core`, `saas gateway`: start, say so, wait for a signal, stop.
 
-use std::{fmt::Write as _, io::Write as _, process::ExitCode};
+use std::{fmt::Write as _, io::Write as _, process::ExitCode, sync::Arc};
 
 use saas_config::{LogFormat, LogLevel, Settings};
 use saas_domain::{Clock, Random};
-use saas_telemetry::{Level, LogHandle, LogSettings};
+use saas_telemetry::{Level, LogHandle, LogSettings, VaultMetrics};
+use saas_vault::Keeper;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::reload::Reload;
 use crate::{
     Failure,
     platform::{Form, Platform},
+    settings,
 };
 
 /// The control plane's threads. Requests of the gateway have threads of their own; two are enough
@@ -20,26 +22,52 @@ const CONTROL_THREADS: usize = 2;
 /// Runs until SIGTERM or SIGINT, then stops cleanly within `SHUTDOWN_GRACE_SECONDS`. A second
 /// signal ends the process at once. SIGHUP reads the settings again.
 pub(crate) fn run(form: Form) -> Result<ExitCode, Failure> {
-    let mut settings = Settings::load(form.role())?;
-    settings.ensure_development_secret(&Random::os())?;
-    let logs = saas_telemetry::start(log_settings(&settings, form))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(CONTROL_THREADS)
         .thread_name("control")
         .enable_all()
         .build()?;
-    let code = runtime.block_on(serve(form, settings, &logs))?;
+    let beginning = runtime.block_on(settings::begin(form.role()))?;
+    let metrics = VaultMetrics::default();
+    let shown = beginning.vault.is_some().then(|| metrics.clone());
+    let vault = Arc::new(settings::keeper(beginning.vault, &metrics));
+    let done = prepare(form, beginning.settings, beginning.notes)
+        .and_then(|(settings, logs)| runtime.block_on(serve(form, settings, &logs, &vault, shown)));
+    // However it ended: Vault need not keep a token that nobody uses.
+    runtime.block_on(vault.end());
+    let code = done?;
     // Nothing that blocks may hold up the end: what had to be saved was saved by `stop`.
     runtime.shutdown_background();
     Ok(code)
 }
 
-async fn serve(form: Form, settings: Settings, logs: &LogHandle) -> Result<ExitCode, Failure> {
-    let mut reload = Reload::new(form, settings.clone())?;
+/// Begins the log, and says in it what the settings had to say.
+fn prepare(
+    form: Form,
+    mut settings: Settings,
+    notes: Vec<String>,
+) -> Result<(Settings, LogHandle), Failure> {
+    settings.ensure_development_secret(&Random::os())?;
+    let logs = saas_telemetry::start(log_settings(&settings, form))?;
+    for note in notes {
+        tracing::warn!("{note}");
+    }
+    Ok((settings, logs))
+}
+
+async fn serve(
+    form: Form,
+    settings: Settings,
+    logs: &LogHandle,
+    vault: &Arc<Keeper>,
+    metrics: Option<VaultMetrics>,
+) -> Result<ExitCode, Failure> {
+    let mut reload = Reload::new(form, settings.clone(), Arc::clone(vault))?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let start = Platform::start_with_vault(form, settings, metrics, Clock::system(), Random::os());
     let platform = tokio::select! {
-        started = Platform::start(form, settings, Clock::system(), Random::os()) => started?,
+        started = start => started?,
         () = either(&mut terminate, &mut interrupt) => return Ok(ExitCode::SUCCESS),
     };
     announce(&platform);
@@ -47,6 +75,7 @@ async fn serve(form: Form, settings: Settings, logs: &LogHandle) -> Result<ExitC
     tokio::select! {
         () = either(&mut terminate, &mut interrupt) => {}
         never = reload.follow(&platform, logs) => match never {},
+        never = vault.follow() => match never {},
         () = broken.cancelled() => {
             platform.stop().await;
             return Err(Failure::failed("the database has another history than at the start (was it restored?); start again"));

@@ -15,7 +15,7 @@ use saas_registry_client::{
 };
 use saas_security::{InternalRole, InternalSigner, RootSecret};
 use saas_storage::{Database, DatabaseSettings};
-use saas_telemetry::Metrics;
+use saas_telemetry::{Metrics, VaultMetrics};
 use saas_tls::ServingTls;
 use saas_web::{Served, serve};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -35,6 +35,7 @@ struct Site {
     clock: Clock,
     random: Random,
     root: RootSecret,
+    vault: Option<VaultMetrics>,
     /// Where the registry is: this process's own, or what `REGISTRY_URL` says.
     registry_urls: Vec<String>,
 }
@@ -111,6 +112,7 @@ fn https(settings: &Settings, tls: Arc<ServingTls>) -> Result<Https, Failure> {
 pub(crate) async fn start(
     form: Form,
     settings: Settings,
+    vault: Option<VaultMetrics>,
     clock: Clock,
     random: Random,
 ) -> Result<Platform, Failure> {
@@ -141,6 +143,7 @@ pub(crate) async fn start(
         settings: Arc::new(settings),
         clock,
         random,
+        vault,
     };
 
     let database = if form.has_registry() || form.has_core() {
@@ -311,6 +314,9 @@ fn start_gateway(
 fn metrics(site: &Site, service: &str) -> Metrics {
     let metrics = Metrics::new(service);
     metrics.watch_disk(&site.settings.data_dir);
+    if let Some(vault) = &site.vault {
+        metrics.show_vault(vault);
+    }
     metrics
 }
 

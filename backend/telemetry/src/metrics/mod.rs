@@ -8,6 +8,7 @@ mod latency;
 mod names;
 mod process;
 mod stores;
+mod vault;
 
 use std::{
     fmt,
@@ -26,6 +27,7 @@ pub use http::{EndpointMetrics, HttpMetrics};
 pub use latency::{Latency, SECONDS_BUCKETS};
 pub use names::Described;
 pub use stores::{CacheMetrics, DatabaseMetrics, DatabaseServerMetrics, Replica};
+pub use vault::VaultMetrics;
 
 use names::Names;
 

@@ -16,6 +16,7 @@ use crate::{
     cli::Doctor,
     commands::operator_token,
     platform::run_file::{self, RunFile},
+    settings,
 };
 
 /// Answers are small; metrics of many routes are the largest.
@@ -124,7 +125,7 @@ pub(super) struct Patient {
 
 impl Patient {
     pub(super) fn new(command: &Doctor) -> Result<Self, Failure> {
-        let mut settings = Settings::load(Role::Tool)?;
+        let mut settings = settings::load(Role::Tool)?;
         // Without it the registry cannot be asked, and everything else can.
         let secret = settings.read_development_secret();
         let operator = secret
