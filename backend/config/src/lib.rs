@@ -25,6 +25,7 @@ mod settings;
 mod sources;
 mod table;
 mod tls;
+mod traces;
 mod validate;
 mod values;
 
@@ -36,4 +37,5 @@ pub use settings::{DatabaseKind, Settings};
 pub use sources::{Origin, Shown, Sources};
 pub use table::{Role, SETTINGS, SettingInfo};
 pub use tls::{AcmeSettings, TlsSettings};
+pub use traces::TraceSettings;
 pub use values::{CorsOrigins, Environment, LogFormat, LogLevel, Signup};

@@ -6,8 +6,13 @@ mod console_files;
 mod first_word;
 mod parts;
 pub mod run_file;
+mod traces;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use saas_config::{Role, Settings};
 use saas_core::FirstRun;
@@ -17,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{DataDir, Failure};
 use parts::{CorePart, GatewayPart, RegistryPart};
 use run_file::RunFile;
+use traces::Tracing;
 
 /// What runs in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +69,7 @@ pub struct Platform {
     core: Option<CorePart>,
     gateway: Option<GatewayPart>,
     run: RunFile,
+    tracing: Tracing,
 }
 
 impl Platform {
@@ -151,9 +158,9 @@ impl Platform {
     }
 
     /// Stops cleanly within the grace time: the gateway first, so that what is under way still
-    /// finds its services, then core, then the registry.
+    /// finds its services, then core, then the registry. What is known of requests is sent last.
     pub async fn stop(self) {
-        let grace = self.settings.shutdown_grace;
+        let (grace, began) = (self.settings.shutdown_grace, Instant::now());
         if let Some(gateway) = self.gateway {
             gateway.stop().await;
         }
@@ -170,6 +177,8 @@ impl Platform {
         if let Some(registry) = self.registry {
             registry.stop(grace).await;
         }
+        let left = traces::time_to_flush(grace, began.elapsed());
+        self.tracing.stop(left).await;
         run_file::remove(&self.data_dir);
         tracing::info!("stopped");
     }

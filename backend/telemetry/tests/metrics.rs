@@ -121,6 +121,7 @@ fn everything() -> Metrics {
         metrics.registry(),
         metrics.core(),
         metrics.gateway(),
+        metrics.traces(),
     );
     metrics
 }
@@ -191,6 +192,7 @@ fn both_formats_are_well_formed() {
         metrics.registry(),
         metrics.core(),
         metrics.gateway(),
+        metrics.traces(),
     );
     metrics
         .core()

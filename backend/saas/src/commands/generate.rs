@@ -140,7 +140,13 @@ mod tests {
             .collect::<Vec<_>>();
         assert_eq!(
             empty,
-            ["SECRET_KEY_PREVIOUS=", "ADMIN_PASSWORD=", "IMAGE_PREFIX="]
+            [
+                "SECRET_KEY_PREVIOUS=",
+                "ADMIN_PASSWORD=",
+                "IMAGE_PREFIX=",
+                "OTEL_EXPORTER_OTLP_ENDPOINT=",
+                "OTEL_EXPORTER_OTLP_HEADERS=",
+            ]
         );
         let names = |text: &str| {
             text.lines()
