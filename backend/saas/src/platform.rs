@@ -87,7 +87,8 @@ impl Platform {
         clock: Clock,
         random: Random,
     ) -> Result<Self, Failure> {
-        assemble::start(form, settings, clock, random).await
+        // Boxed, because it is large and done once.
+        Box::pin(assemble::start(form, settings, clock, random)).await
     }
 
     /// The names and addresses of what runs here, for people.

@@ -57,13 +57,12 @@ pub(super) fn request(spans: &[Ended]) -> Bytes {
             .iter_mut()
             .find(|(source, _)| Arc::ptr_eq(source, &ended.source));
         let encoded = span(&ended.span);
-        match known {
-            Some((_, scope)) => scope.message(2, &encoded),
-            None => {
-                let mut scope = scope();
-                scope.message(2, &encoded);
-                sources.push((&ended.source, scope));
-            }
+        if let Some((_, scope)) = known {
+            scope.message(2, &encoded);
+        } else {
+            let mut scope = scope();
+            scope.message(2, &encoded);
+            sources.push((&ended.source, scope));
         }
     }
     let mut request = Message::default();
