@@ -2,6 +2,7 @@
 
 import gzip
 import http.server
+import ssl
 import threading
 import time
 
@@ -42,9 +43,10 @@ class Span:
 
 
 class Collector:
-    """Started by `with`. `answer(number)` gives status and headers for each request, 200 unless set."""
+    """Started by `with`. `answer(number)` gives status and headers for each request, 200 unless set.
+    With a certificate and its key, it is reached by https alone."""
 
-    def __init__(self, port=0, answer=lambda number: (200, {})):
+    def __init__(self, port=0, answer=lambda number: (200, {}), certificate=None):
         self.answer, self.spans, self.bodies, self.headers = answer, [], [], []
         self.changed = threading.Condition()
         collector = self
@@ -62,6 +64,11 @@ class Collector:
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
+        if certificate:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(*certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+            self.url = f"https://127.0.0.1:{self.port}"
 
     def __enter__(self):
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import socket
+import subprocess
 import threading
 
 import kept_secret
@@ -326,6 +327,23 @@ def test_at_the_end_what_is_left_is_sent():
             trace, *_ = place(site.ask("GET", "/api/core/v1/me"))
         spans = [span for span in collector.spans if span.trace == trace]
         assert servers("gateway", "core")(spans)
+
+
+def test_a_collector_by_https_is_believed_by_its_authority(tmp_path):
+    certificate, key = tmp_path / "collector.pem", tmp_path / "collector.key"
+    names = ["-subj", "/CN=collector", "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:TRUE"]
+    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", *names]
+    subprocess.run([*made, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    with Collector(certificate=(certificate, key)) as collector:
+        with one_process(**settings_for(collector), TLS_CA_FILE=str(certificate)) as site:
+            collector.trace(place(site.ask("GET", "/api/core/v1/me"))[0], whole=servers("gateway", "core"))
+            assert not warnings_in(site.text())
+        # Nobody vouches for it.
+        before = len(collector.bodies)
+        with one_process(**settings_for(collector)) as site:
+            assert site.ask("GET", "/api/core/v1/me").status == 200
+            site.platform.wait_for("a warning", lambda: warnings_in(site.text()))
+        assert len(collector.bodies) == before
 
 
 def warnings_in(text):
