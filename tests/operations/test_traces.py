@@ -329,13 +329,22 @@ def test_at_the_end_what_is_left_is_sent():
         assert servers("gateway", "core")(spans)
 
 
+def certified(folder):
+    """A certificate for this machine, its key, and the authority that vouches for it."""
+    openssl = lambda *words: subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+    fresh = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    openssl("req", "-x509", *fresh, "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem")
+    openssl("req", *fresh, "-subj", "/CN=collector", "-keyout", "collector.key", "-out", "collector.csr")
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+    sign = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names"]
+    openssl("x509", "-req", "-in", "collector.csr", *sign, "-out", "collector.pem")
+    return folder / "collector.pem", folder / "collector.key", folder / "ca.pem"
+
+
 def test_a_collector_by_https_is_believed_by_its_authority(tmp_path):
-    certificate, key = tmp_path / "collector.pem", tmp_path / "collector.key"
-    names = ["-subj", "/CN=collector", "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:TRUE"]
-    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", *names]
-    subprocess.run([*made, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    certificate, key, authority = certified(tmp_path)
     with Collector(certificate=(certificate, key)) as collector:
-        with one_process(**settings_for(collector), TLS_CA_FILE=str(certificate)) as site:
+        with one_process(**settings_for(collector), TLS_CA_FILE=str(authority)) as site:
             collector.trace(place(site.ask("GET", "/api/core/v1/me"))[0], whole=servers("gateway", "core"))
             assert not warnings_in(site.text())
         # Nobody vouches for it.
