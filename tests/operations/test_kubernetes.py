@@ -36,9 +36,11 @@ VERSIONS = ["1.35.0", "1.36.0", "1.37.0"]
 OPERATORS = {"ServiceMonitor", "PrometheusRule"}
 # Read by Kubernetes itself or by the console's container, not by `saas`.
 NOT_SETTINGS = {"REDIS_HOST", "REDIS_PASSWORD", "VITE_API_URL"}
+# What the collector of traces asks for.
+TRACES = "OTEL_EXPORTER_OTLP_HEADERS"
 NEEDS = {
-    "registry": {"SECRET_KEY", "SECRET_KEY_PREVIOUS", "METRICS_TOKEN", "DATABASE_URL", "REDIS_PASSWORD"},
-    "gateway": {"SECRET_KEY", "SECRET_KEY_PREVIOUS", "METRICS_TOKEN", "REDIS_PASSWORD"},
+    "registry": {"SECRET_KEY", "SECRET_KEY_PREVIOUS", "METRICS_TOKEN", "DATABASE_URL", "REDIS_PASSWORD", TRACES},
+    "gateway": {"SECRET_KEY", "SECRET_KEY_PREVIOUS", "METRICS_TOKEN", "REDIS_PASSWORD", TRACES},
     "core": {
         "SECRET_KEY",
         "SECRET_KEY_PREVIOUS",
@@ -46,6 +48,7 @@ NEEDS = {
         "DATABASE_URL",
         "REDIS_PASSWORD",
         "ADMIN_PASSWORD",
+        TRACES,
     },
     "frontend": set(),
     "migrate": {"DATABASE_URL"},
@@ -451,6 +454,7 @@ def test_what_is_needed_is_allowed(production, chart):
             (inside("core"), OUTSIDE, 5432),
             (inside("migrate"), OUTSIDE, 5432),
             (inside("gateway"), OUTSIDE, 6379),
+            *((inside(app), PROMETHEUS, 4318) for app in SERVICES),
         ]:
             assert network.allows(source, target, port), (source, target, port)
         for app in [*WORKLOADS, "migrate"]:
@@ -468,6 +472,9 @@ def test_all_else_is_denied(production, development, chart):
             (PROMETHEUS, inside("registry"), 22),
             (inside("frontend"), inside("core"), 8002),
             (inside("frontend"), OUTSIDE, 443),
+            (inside("frontend"), PROMETHEUS, 4318),
+            (inside("core"), OUTSIDE, 4318),
+            (inside("core"), PROMETHEUS, 9090),
             (inside("gateway"), OUTSIDE, 5432),
             (inside("gateway"), STRANGER, 5000),
             (inside("core"), OUTSIDE, 443),
@@ -631,6 +638,8 @@ def test_other_settings_make_other_pods(chart):
         {"image": {"tag": "latest"}},
         {"settings": {"SIGNUP": True}},
         {"settings": {"signup": "open"}},
+        {"traces": {"ratio": 2}},
+        {"traces": {"endpoint": "collector:4318"}},
         {"domains": {"api": "https://api.example.com"}},
         {"network": {"pods": "10.244.0.0"}},
         {"secret": {"values": {"SECRET": "x"}}},

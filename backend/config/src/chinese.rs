@@ -172,4 +172,24 @@ const MEANINGS: &[(&str, &str)] = &[
         "SHUTDOWN_GRACE_SECONDS",
         "收到停止信号后，进行中的请求最多还可持续的秒数",
     ),
+    (
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "链路追踪数据的去处（OTLP over HTTP），例如 `http://collector:4318`，其后自动加上 `/v1/traces`；未设置时不产生追踪数据",
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "发往采集器的请求头，形如 `name=value`，以逗号分隔；采集器要求的密钥写在这里",
+    ),
+    (
+        "OTEL_SERVICE_NAME",
+        "span 的 `service.name`；未设置时为 `gateway`、`core` 或 `registry`",
+    ),
+    (
+        "OTEL_TRACES_SAMPLER",
+        "由谁决定是否记录一条追踪：`parentbased_traceidratio` 听从随请求带来追踪的客户端，`traceidratio` 则不听从；也可用 `always_on`、`always_off`，前面可加 `parentbased_`",
+    ),
+    (
+        "OTEL_TRACES_SAMPLER_ARG",
+        "记录追踪的比例，0 到 1，例如 0.01",
+    ),
 ];

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     ConfigError, CorsOrigins, Environment, LogFormat, LogLevel, Networks, Role, SETTINGS, Secret,
-    SettingInfo, Shown, Signup, Sources, TlsSettings, sources::Resolved, tls,
+    SettingInfo, Shown, Signup, Sources, TlsSettings, TraceSettings, sources::Resolved, tls,
 };
 
 /// Which database the platform stands on.
@@ -91,6 +91,8 @@ pub struct Settings {
     pub shutdown_grace: Duration,
     /// Everything about TLS.
     pub tls: TlsSettings,
+    /// Everything about traces.
+    pub traces: TraceSettings,
     resolved: Resolved,
 }
 
@@ -168,6 +170,7 @@ impl Settings {
             admin_password: from.secret("ADMIN_PASSWORD"),
             shutdown_grace: from.duration("SHUTDOWN_GRACE_SECONDS", 1, 0, 3600)?,
             tls,
+            traces: TraceSettings::read(&from)?,
             resolved: from,
         })
     }

@@ -461,6 +461,35 @@ pub const SETTINGS: &[SettingInfo] = &[
         SERVERS,
         "how long requests under way may take after the signal to stop",
     ),
+    setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        None,
+        SERVERS,
+        "where traces are sent, by OTLP over HTTP, such as `http://collector:4318`; `/v1/traces` is added; none are made unless set",
+    ),
+    secret(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        SERVERS,
+        "headers for the collector, `name=value` separated by commas, with whatever key it asks for",
+    ),
+    setting(
+        "OTEL_SERVICE_NAME",
+        None,
+        SERVERS,
+        "`service.name` of the spans; `gateway`, `core` or `registry` unless set",
+    ),
+    setting(
+        "OTEL_TRACES_SAMPLER",
+        Some("parentbased_traceidratio"),
+        GATEWAY,
+        "who decides whether a trace is recorded: `parentbased_traceidratio` believes a client that sends a trace along, `traceidratio` does not; `always_on` and `always_off` as well, with `parentbased_` or without",
+    ),
+    setting(
+        "OTEL_TRACES_SAMPLER_ARG",
+        Some("1"),
+        GATEWAY,
+        "which part of the traces is recorded, from 0 to 1, such as 0.01",
+    ),
 ];
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use saas_domain::{Clock, Random};
 use saas_registry_client::{Table as _, TrustTable, wire::TrustEvent};
 use saas_security::{Envelope, InternalVerifier, RootSecret, SigningKey, WeakPassword};
 use saas_storage::{ChangeStream, Database, StorageError};
-use saas_telemetry::Metrics;
+use saas_telemetry::{Metrics, Tracer};
 use saas_web::{Access, DocsFiles, EventId, Health, StackSettings};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -44,6 +44,8 @@ pub struct CoreDeps {
     pub root: RootSecret,
     /// The metrics of core.
     pub metrics: Metrics,
+    /// Takes the spans of requests.
+    pub tracer: Tracer,
     /// Where the gateway is reached, the `iss` of tokens: `Settings::public_url`.
     pub public_url: String,
     /// Where the console is reached: `Settings::console_url`.
@@ -113,7 +115,7 @@ pub async fn start(deps: CoreDeps) -> Result<CoreService, StartError> {
         ..deps
     };
     let (db, cache) = (deps.db.clone(), deps.cache.clone());
-    let docs = deps.docs;
+    let (docs, tracer) = (deps.docs, deps.tracer.clone());
     let core = build(deps).await?;
     let first_run = first_run::ensure_administrator(&core, &settings).await?;
 
@@ -131,7 +133,10 @@ pub async fn start(deps: CoreDeps) -> Result<CoreService, StartError> {
 
     let openapi = router::openapi();
     let health = health(&settings, &metrics, shutdown, db, cache, core.clone());
-    let stacked = StackSettings::new(clock, random, metrics);
+    let stacked = StackSettings {
+        tracer,
+        ..StackSettings::new(clock, random, metrics)
+    };
     let router = router::routes(core)
         .merge(health.router())
         .merge(saas_web::docs(openapi.clone(), docs));

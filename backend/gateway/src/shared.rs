@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use saas_domain::{Clock, Random};
 use saas_registry_client::{Follower, TrustTable};
 use saas_security::{AssertionSigner, InternalSigner};
-use saas_telemetry::Metrics;
+use saas_telemetry::{Metrics, Sampler, Tracer};
 use saas_tls::ServingTls;
 use saas_web::axum::Router;
 use tokio::sync::watch;
@@ -51,6 +51,10 @@ pub struct Shared {
     pub limiter: Limiter,
     /// Figures.
     pub metrics: Metrics,
+    /// Takes the spans of recorded requests.
+    pub tracer: Tracer,
+    /// Decides which are.
+    pub sampler: Sampler,
     /// Requests that reached no service.
     pub no_service: ServiceTraffic,
     /// Signs assertions for services.

@@ -17,7 +17,7 @@ use saas_registry_client::{
 use saas_security::{
     AssertionSigner, FileSeal, InternalRole, InternalSigner, KeyError, RootSecret,
 };
-use saas_telemetry::Metrics;
+use saas_telemetry::{Metrics, Sampler, Tracer};
 use saas_tls::TlsError;
 use saas_web::{Access, Health};
 use tokio::{sync::watch, task::JoinHandle};
@@ -63,6 +63,8 @@ pub struct GatewayDeps {
     pub console: Option<ConsoleFiles>,
     /// Figures.
     pub metrics: Metrics,
+    /// Takes the spans of requests.
+    pub tracer: Tracer,
     /// The time.
     pub clock: Clock,
     /// Randomness.
@@ -266,6 +268,7 @@ fn shared(
     stopping: &CancellationToken,
 ) -> Result<Shared, KeyError> {
     let metrics = deps.metrics.clone();
+    let traces = &deps.settings.traces;
     let fixed = Arc::new(FixedRules::default());
     let serves_console = deps.console.is_some();
     let policy = Policy::new(&deps.settings, &deps.console_url, serves_console, &metrics);
@@ -280,6 +283,8 @@ fn shared(
         trust,
         limiter,
         metrics,
+        tracer: deps.tracer.clone(),
+        sampler: Sampler::new(traces.ratio, traces.follows_parent),
         no_service: ServiceTraffic::default(),
         signer: AssertionSigner::new(&deps.root)?,
         presence: InternalSigner::new(&deps.root, InternalRole::Gateway),

@@ -11,7 +11,7 @@ use saas_security::{
     InternalRole, InternalSigner, InternalVerifier, RegistrationTokens, RootSecret,
 };
 use saas_storage::Database;
-use saas_telemetry::Metrics;
+use saas_telemetry::{Metrics, Tracer};
 use saas_web::{Access, DocsFiles, Health, StackSettings, stack};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -38,6 +38,8 @@ pub struct RegistryDeps {
     pub database: Database,
     /// Where the registry counts.
     pub metrics: Metrics,
+    /// Takes the spans of requests.
+    pub tracer: Tracer,
     /// The files of the documentation page, if there are any.
     pub docs: Option<DocsFiles>,
     /// Ends streams and background tasks. Requests under way are finished by whoever serves.
@@ -80,6 +82,7 @@ pub async fn start(deps: RegistryDeps) -> Result<RegistryService, StartError> {
         settings,
         database,
         metrics,
+        tracer,
         docs,
         shutdown,
     } = deps;
@@ -140,6 +143,7 @@ pub async fn start(deps: RegistryDeps) -> Result<RegistryService, StartError> {
         .merge(saas_web::docs(openapi, docs))
         .merge(health(&settings, &database, &catalog, &metrics, &shutdown));
     let mut around = StackSettings::new(clock, database.random().clone(), metrics);
+    around.tracer = tracer;
     around.quiet.extend([
         "/v1/services/{service}/instances/{id}/heartbeat",
         "/internal/v1/gateways/{id}/report",

@@ -6,8 +6,13 @@ mod console_files;
 mod first_word;
 mod parts;
 pub mod run_file;
+mod traces;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use saas_config::{Role, Settings};
 use saas_core::FirstRun;
@@ -18,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{DataDir, Failure};
 use parts::{CorePart, GatewayPart, RegistryPart};
 use run_file::RunFile;
+use traces::Tracing;
 
 /// What runs in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +70,7 @@ pub struct Platform {
     core: Option<CorePart>,
     gateway: Option<GatewayPart>,
     run: RunFile,
+    tracing: Tracing,
 }
 
 impl Platform {
@@ -81,7 +88,7 @@ impl Platform {
         clock: Clock,
         random: Random,
     ) -> Result<Self, Failure> {
-        assemble::start(form, settings, None, clock, random).await
+        Self::start_with_vault(form, settings, None, clock, random).await
     }
 
     /// The same where secrets come from Vault: each service shows when the token for it expires.
@@ -95,7 +102,8 @@ impl Platform {
         clock: Clock,
         random: Random,
     ) -> Result<Self, Failure> {
-        assemble::start(form, settings, vault, clock, random).await
+        // Boxed, because it is large and done once.
+        Box::pin(assemble::start(form, settings, vault, clock, random)).await
     }
 
     /// The names and addresses of what runs here, for people.
@@ -166,9 +174,9 @@ impl Platform {
     }
 
     /// Stops cleanly within the grace time: the gateway first, so that what is under way still
-    /// finds its services, then core, then the registry.
+    /// finds its services, then core, then the registry. What is known of requests is sent last.
     pub async fn stop(self) {
-        let grace = self.settings.shutdown_grace;
+        let (grace, began) = (self.settings.shutdown_grace, Instant::now());
         if let Some(gateway) = self.gateway {
             gateway.stop().await;
         }
@@ -185,6 +193,8 @@ impl Platform {
         if let Some(registry) = self.registry {
             registry.stop(grace).await;
         }
+        let left = traces::time_to_flush(grace, began.elapsed());
+        self.tracing.stop(left).await;
         run_file::remove(&self.data_dir);
         tracing::info!("stopped");
     }

@@ -103,9 +103,10 @@ pub(crate) async fn record_and_commit(
         let sql = format!("SELECT pg_notify('{CHANNEL}', $1)");
         call(connection, &sql, name).await?;
     }
-    session.transaction.commit().await?;
+    let database = session.database.clone();
+    session.commit().await?;
     // On PostgreSQL this only saves the way round through the server.
-    session.database.signals().fire(stream);
+    database.signals().fire(stream);
     Ok(number)
 }
 

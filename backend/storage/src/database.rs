@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use crate::changes::{Listener, Signals};
+use crate::spans::Place;
 use crate::transaction::{Access, OpenTransaction as _};
 use crate::{Installation, StorageError};
 
@@ -86,6 +87,7 @@ pub type Observer = Arc<dyn Fn(Result<Duration, ()>) + Send + Sync>;
 
 struct Pools {
     kind: DatabaseKind,
+    place: Place,
     writer: DatabaseConnection,
     readers: DatabaseConnection,
     clock: Clock,
@@ -117,17 +119,24 @@ impl Database {
         random: Random,
     ) -> Result<Self, StorageError> {
         let signals = Signals::default();
+        let place = Place::of(&settings.url);
         let (kind, writer, readers, listener) = if settings.url.starts_with("sqlite:") {
-            let writer = sea_orm::Database::connect(sqlite(&settings.url, Access::Write)).await?;
-            let readers = sea_orm::Database::connect(sqlite(&settings.url, Access::Read)).await?;
+            let writer = sqlite(&settings.url, Access::Write);
+            let mut writer = sea_orm::Database::connect(writer).await?;
+            let readers = sqlite(&settings.url, Access::Read);
+            let mut readers = sea_orm::Database::connect(readers).await?;
+            place.watch(&mut writer);
+            place.watch(&mut readers);
             (DatabaseKind::Sqlite, writer, readers, None)
         } else {
-            let pool = sea_orm::Database::connect(postgres(&settings)).await?;
+            let mut pool = sea_orm::Database::connect(postgres(&settings)).await?;
+            place.watch(&mut pool);
             let listener = Listener::start(settings.url, signals.clone());
             (DatabaseKind::Postgres, pool.clone(), pool, Some(listener))
         };
         let pools = Arc::new(Pools {
             kind,
+            place,
             writer,
             readers,
             clock,
@@ -240,6 +249,10 @@ impl Database {
             Access::Write => &self.pools.writer,
             Access::Read => &self.pools.readers,
         }
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.pools.place
     }
 
     pub(crate) fn backend(&self) -> DbBackend {

@@ -14,6 +14,7 @@ mod installation;
 mod isolation;
 mod leader;
 pub mod registry;
+mod spans;
 mod time;
 mod transaction;
 

@@ -10,6 +10,7 @@ use sea_orm::{
     TransactionOptions, TransactionTrait,
 };
 
+use crate::spans::TransactionSpan;
 use crate::{ChangeStream, Database, StorageError, changes};
 
 /// Whether a transaction may write.
@@ -43,7 +44,7 @@ impl Database {
     /// [`StorageError::Unavailable`] when no connection or, on SQLite, the writer could not be had
     /// within 5 s.
     pub async fn tenant(&self, tenant: TenantId) -> Result<TenantTx, StorageError> {
-        let session = Session::begin(self, Access::Write, Some(tenant)).await?;
+        let session = Session::begin(self, Access::Write, Some(tenant), "tenant").await?;
         Ok(TenantTx { session, tenant })
     }
 
@@ -52,11 +53,11 @@ impl Database {
     /// # Errors
     /// [`StorageError::Unavailable`] when no connection could be had within 5 s.
     pub async fn tenant_read(&self, tenant: TenantId) -> Result<TenantTx, StorageError> {
-        let session = Session::begin(self, Access::Read, Some(tenant)).await?;
+        let session = Session::begin(self, Access::Read, Some(tenant), "tenant").await?;
         Ok(TenantTx { session, tenant })
     }
 
-    /// Begins a transaction beside tenancy. The reason stands in the log, such as
+    /// Begins a transaction beside tenancy. The reason stands in the log and in traces, such as
     /// `registry.register`.
     ///
     /// # Errors
@@ -64,7 +65,7 @@ impl Database {
     /// within 5 s.
     pub async fn system(&self, reason: &'static str) -> Result<SystemTx, StorageError> {
         tracing::trace!(reason, "system transaction");
-        let session = Session::begin(self, Access::Write, None).await?;
+        let session = Session::begin(self, Access::Write, None, reason).await?;
         Ok(SystemTx { session })
     }
 
@@ -74,7 +75,7 @@ impl Database {
     /// [`StorageError::Unavailable`] when no connection could be had within 5 s.
     pub async fn system_read(&self, reason: &'static str) -> Result<SystemTx, StorageError> {
         tracing::trace!(reason, "system transaction, reading");
-        let session = Session::begin(self, Access::Read, None).await?;
+        let session = Session::begin(self, Access::Read, None, reason).await?;
         Ok(SystemTx { session })
     }
 }
@@ -121,7 +122,7 @@ macro_rules! transaction {
             /// [`StorageError::Unavailable`] when the database went away: whether the changes
             /// lasted is then unknown.
             pub async fn commit(self) -> Result<(), StorageError> {
-                Ok(self.session.transaction.commit().await?)
+                self.session.commit().await
             }
 
             /// Records one change per subject, commits, and wakes everybody who watches the
@@ -167,6 +168,7 @@ pub(crate) struct Session {
     pub(crate) transaction: DatabaseTransaction,
     pub(crate) database: Database,
     pub(crate) access: Access,
+    span: TransactionSpan,
 }
 
 impl Session {
@@ -174,22 +176,35 @@ impl Session {
         database: &Database,
         access: Access,
         tenant: Option<TenantId>,
+        name: &'static str,
     ) -> Result<Self, StorageError> {
         let asked = Instant::now();
+        let span = TransactionSpan::begin(database.place(), name, access, asked);
         let begun = Self::open(database, access, tenant).await;
         match &begun {
             Ok(_) => database.observe(Ok(asked.elapsed())),
             Err(error) if error.is_unavailable() => database.observe(Err(())),
             Err(_) => {}
         }
-        begun
+        match begun {
+            Ok(transaction) => Ok(Self {
+                transaction,
+                database: database.clone(),
+                access,
+                span,
+            }),
+            Err(error) => {
+                span.refused();
+                Err(error)
+            }
+        }
     }
 
     async fn open(
         database: &Database,
         access: Access,
         tenant: Option<TenantId>,
-    ) -> Result<Self, StorageError> {
+    ) -> Result<DatabaseTransaction, StorageError> {
         let connection = database.connection(access);
         let transaction = connection
             .begin_with_options(TransactionOptions {
@@ -200,34 +215,45 @@ impl Session {
                 ..TransactionOptions::default()
             })
             .await?;
-        let session = Self {
-            transaction,
-            database: database.clone(),
-            access,
-        };
         if connection.get_database_backend() == DbBackend::Postgres {
             let role = tenant.map_or(SYSTEM_ROLE, |_| TENANT_ROLE);
             let tenant = tenant.map(|tenant| tenant.to_string()).unwrap_or_default();
-            session.enter(role, &tenant).await?;
+            enter(&transaction, access, role, &tenant).await?;
         }
-        Ok(session)
+        Ok(transaction)
     }
 
-    /// Switches, for this transaction only, to a role and a tenant, and keeps a reader from
-    /// writing: one round trip.
-    pub(crate) async fn enter(&self, role: &str, tenant: &str) -> Result<(), StorageError> {
-        let read_only = match self.access {
-            Access::Write => "off",
-            Access::Read => "on",
-        };
-        self.transaction
-            .execute_raw(Statement::from_sql_and_values(
-                DbBackend::Postgres,
-                "SELECT set_config('transaction_read_only', $3, true), \
-                 set_config('saas.tenant_id', $2, true), set_config('role', $1, true)",
-                [role.into(), tenant.into(), read_only.into()],
-            ))
-            .await?;
-        Ok(())
+    pub(crate) async fn commit(self) -> Result<(), StorageError> {
+        let committed = self.transaction.commit().await;
+        self.span.committed(&committed);
+        Ok(committed?)
     }
+
+    /// Switches, for the rest of this transaction, to a role and a tenant.
+    pub(crate) async fn enter(&self, role: &str, tenant: &str) -> Result<(), StorageError> {
+        enter(&self.transaction, self.access, role, tenant).await
+    }
+}
+
+/// Switches, for this transaction only, to a role and a tenant, and keeps a reader from writing: one
+/// round trip.
+async fn enter(
+    transaction: &DatabaseTransaction,
+    access: Access,
+    role: &str,
+    tenant: &str,
+) -> Result<(), StorageError> {
+    let read_only = match access {
+        Access::Write => "off",
+        Access::Read => "on",
+    };
+    transaction
+        .execute_raw(Statement::from_sql_and_values(
+            DbBackend::Postgres,
+            "SELECT set_config('transaction_read_only', $3, true), \
+             set_config('saas.tenant_id', $2, true), set_config('role', $1, true)",
+            [role.into(), tenant.into(), read_only.into()],
+        ))
+        .await?;
+    Ok(())
 }

@@ -122,6 +122,7 @@ fn everything() -> Metrics {
         metrics.registry(),
         metrics.core(),
         metrics.gateway(),
+        metrics.traces(),
     );
     metrics
 }
@@ -192,6 +193,7 @@ fn both_formats_are_well_formed() {
         metrics.registry(),
         metrics.core(),
         metrics.gateway(),
+        metrics.traces(),
     );
     metrics
         .core()

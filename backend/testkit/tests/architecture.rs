@@ -16,7 +16,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("tls", &[]),
     ("cache", &["domain", "tls"]),
     ("migration", &["domain"]),
-    ("storage", &["domain", "migration"]),
+    ("storage", &["domain", "migration", "telemetry"]),
     ("web", &["domain", "security", "telemetry"]),
     ("registry-client", &["domain", "security", "tls"]),
     ("vault", &["domain", "config", "tls", "registry-client"]),

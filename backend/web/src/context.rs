@@ -116,6 +116,25 @@ impl TraceContext {
         (context.trace_id != [0; 16] && context.span_id != [0; 8]).then_some(context)
     }
 
+    /// Trace and span as they are sent to a collector.
+    pub const fn ids(&self) -> ([u8; 16], [u8; 8]) {
+        (self.trace_id, self.span_id)
+    }
+
+    /// Whether it is recorded by whoever sent it, and shall be by those behind.
+    pub const fn is_sampled(&self) -> bool {
+        self.flags & 1 == 1
+    }
+
+    /// The same, with the decision taken anew.
+    #[must_use]
+    pub const fn sampled(self, is_sampled: bool) -> Self {
+        Self {
+            flags: is_sampled as u8,
+            ..self
+        }
+    }
+
     /// The same trace, one span further down.
     #[must_use]
     pub fn child(&self, random: &Random) -> Self {

@@ -55,5 +55,5 @@ pub use precondition::{ETag, IdempotencyKey, IfMatch, is_unchanged};
 pub use problem::{FieldError, PROBLEM_JSON, Problem, ProblemDocument};
 pub use saas_domain::EventId;
 pub use serve::{HEADER_READ_TIMEOUT, LARGEST_HEAD, Served, serve};
-pub use stack::{RawAnswer, StackSettings, stack};
+pub use stack::{RawAnswer, StackSettings, known_method, stack};
 pub use stream::{BEAT, Frame, LastEventId, StreamHub, Subscription};

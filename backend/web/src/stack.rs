@@ -18,7 +18,7 @@ use http::{
     },
 };
 use saas_domain::{Clock, Random};
-use saas_telemetry::{EndpointMetrics, Metrics};
+use saas_telemetry::{Current, EndpointMetrics, Metrics, Parent, Span, SpanKind, Tracer};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -36,6 +36,8 @@ pub struct StackSettings {
     pub random: Random,
     /// Where requests are counted.
     pub metrics: Metrics,
+    /// Takes the spans of requests that come with a trace that is recorded; nobody unless set.
+    pub tracer: Tracer,
     /// How long a request may take until the head of its answer; 30 s unless set. A handler that
     /// waits on purpose extends it through [`TimeLimit`].
     pub time_limit: Duration,
@@ -53,6 +55,7 @@ impl StackSettings {
             clock,
             random,
             metrics,
+            tracer: Tracer::off(),
             time_limit: Duration::from_secs(30),
             body_limit: 1024 * 1024,
             quiet: vec!["/health", "/health/live", "/health/ready", "/metrics"],
@@ -93,9 +96,10 @@ async fn pass(
     next: Next,
 ) -> Response {
     let started = Instant::now();
+    let (trace, parent) = trace(request.headers(), &settings.random);
     let context = RequestContext {
         request_id: request_id(request.headers(), &settings),
-        trace: trace(request.headers(), &settings.random),
+        trace,
     };
     let template = request
         .extensions()
@@ -116,7 +120,15 @@ async fn pass(
         counts: settings.metrics.http().endpoint(method.as_str(), &endpoint),
         started,
         status: None,
+        tracer: &settings.tracer,
+        span: parent
+            .filter(|parent| settings.tracer.is_on() && parent.is_sampled())
+            .map(|parent| server_span(&context.trace, &parent, &method, &endpoint)),
     };
+    let current = record.span.as_ref().map(|_| {
+        let (tracer, random) = (settings.tracer.clone(), settings.random.clone());
+        Current::new(tracer, random, context.trace.ids())
+    });
     let limit = TimeLimit::new(settings.time_limit);
     request.extensions_mut().insert(context.clone());
     request.extensions_mut().insert(limit.clone());
@@ -139,7 +151,12 @@ async fn pass(
         );
         answer
     };
-    handled.instrument(span).await
+    let handled = handled.instrument(span);
+    match current {
+        // Boxed, because it is rare and every request's future would carry its room.
+        Some(current) => Box::pin(current.scope(handled)).await,
+        None => handled.await,
+    }
 }
 
 fn request_id(headers: &HeaderMap, settings: &StackSettings) -> RequestId {
@@ -149,14 +166,47 @@ fn request_id(headers: &HeaderMap, settings: &StackSettings) -> RequestId {
         .unwrap_or_else(|| RequestId::generate(&settings.clock, &settings.random))
 }
 
-fn trace(headers: &HeaderMap, random: &Random) -> TraceContext {
-    headers
+/// This service's place in the trace, and its caller's if one came with the request.
+fn trace(headers: &HeaderMap, random: &Random) -> (TraceContext, Option<TraceContext>) {
+    let parent = headers
         .get(TRACEPARENT)
-        .and_then(|value| TraceContext::parse(value.as_bytes()))
-        .map_or_else(
-            || TraceContext::generate(random),
-            |parent| parent.child(random),
-        )
+        .and_then(|value| TraceContext::parse(value.as_bytes()));
+    let own = parent.map_or_else(
+        || TraceContext::generate(random),
+        |parent| parent.child(random),
+    );
+    (own, parent)
+}
+
+/// The span of a request. Only those with a parent have one: the gateway begins traces, and what the
+/// platform's own processes ask each other all the time is no story.
+fn server_span(own: &TraceContext, parent: &TraceContext, method: &Method, endpoint: &str) -> Span {
+    let parent = Parent {
+        id: parent.ids().1,
+        is_remote: true,
+    };
+    let method = known_method(method);
+    let started = std::time::Instant::now();
+    let (name, route) = match endpoint {
+        "unmatched" => (method.to_owned(), None),
+        route => (format!("{method} {route}"), Some(route.to_owned())),
+    };
+    let mut span = Span::new(own.ids(), Some(parent), SpanKind::Server, name, started)
+        .with("http.request.method", method)
+        .with("url.scheme", "http");
+    if let Some(route) = route {
+        span.set("http.route", route);
+    }
+    span
+}
+
+/// The method, or what OpenTelemetry calls those that anybody may invent.
+pub fn known_method(method: &Method) -> &'static str {
+    const KNOWN: [&str; 9] = [
+        "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE",
+    ];
+    let known = KNOWN.into_iter().find(|known| *known == method.as_str());
+    known.unwrap_or("_OTHER")
 }
 
 /// Waits for the answer's head, as long as the limit, which the handler may extend meanwhile.
@@ -260,14 +310,23 @@ fn problem_for(status: StatusCode) -> Problem {
 
 /// Counts the request whatever becomes of it. A request whose caller went away before the answer is
 /// dropped here; it counts with the status 499.
-struct Record {
+struct Record<'a> {
     counts: Arc<EndpointMetrics>,
     started: Instant,
     status: Option<StatusCode>,
+    tracer: &'a Tracer,
+    span: Option<Span>,
 }
 
-impl Drop for Record {
+impl Drop for Record<'_> {
     fn drop(&mut self) {
+        if let Some(mut span) = self.span.take() {
+            match self.status.map(|status| status.as_u16()) {
+                Some(status) => span.answered(status),
+                None => span.set("error.type", "client_gone"),
+            }
+            self.tracer.end(span);
+        }
         let status = self.status.map_or(499, |status| status.as_u16());
         self.counts.record(status, self.started.elapsed());
     }

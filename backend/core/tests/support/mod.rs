@@ -17,7 +17,7 @@ use saas_core::{CoreDeps, FirstRun};
 use saas_domain::{Clock, Random};
 use saas_security::{InternalRole, InternalSigner, RootSecret};
 use saas_storage::{Database, DatabaseSettings};
-use saas_telemetry::Metrics;
+use saas_telemetry::{Metrics, Tracer};
 use saas_testkit::{TestDatabase, servers};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -259,6 +259,7 @@ async fn run_with(
         random,
         root: root.clone(),
         metrics: Metrics::new("core"),
+        tracer: Tracer::off(),
         public_url: public_url.to_owned(),
         console_url: CONSOLE.to_owned(),
         docs: None,

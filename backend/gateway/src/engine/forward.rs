@@ -14,6 +14,7 @@ use super::{
     outgoing::Outgoing,
     pool::Sender,
     search::Search,
+    spans::Attempt,
     upgrade,
     upload::{Upload, UploadLimits, UploadState},
     watch::{Ended, Guard},
@@ -51,6 +52,7 @@ struct Reached {
     in_flight: InFlight,
     sender: Sender,
     is_reused: bool,
+    span: Option<Box<Attempt>>,
 }
 
 /// One attempt's way of failing.
@@ -92,8 +94,12 @@ impl Forwarding<'_> {
                 in_flight,
                 sender,
                 is_reused,
+                span,
             } = reached;
-            let attempt = self.attempt(&instance, sender, upload, &guard).await;
+            let attempt = self
+                .attempt(&instance, sender, upload, &guard, span.as_deref())
+                .await;
+            tell(span, &attempt);
             let failure = match attempt {
                 Ok((response, sender)) => {
                     let response =
@@ -143,12 +149,17 @@ impl Forwarding<'_> {
             // From here on a drain waits for this request.
             let in_flight = instance.state.enter();
             let key = instance.state.key;
+            let span = self
+                .outgoing
+                .record
+                .attempt(self.outgoing.service, &instance);
             if let Some(sender) = self.worker.pool.take(key, is_repeatable, Instant::now()) {
                 return Ok(Reached {
                     instance,
                     in_flight,
                     sender,
                     is_reused: true,
+                    span,
                 });
             }
             // Boxed, because it is rare and every request's future would carry its room.
@@ -160,15 +171,20 @@ impl Forwarding<'_> {
                         in_flight,
                         sender,
                         is_reused: false,
+                        span,
                     });
                 }
                 Err(error) => {
                     let now = self.worker.shared.life_ms();
                     instance.state.note_connect_failure(now);
-                    self.count(match error {
+                    let kind = match error {
                         ConnectError::TimedOut(_) => "timeout",
                         ConnectError::Refused(_) | ConnectError::Handshake(_) => "connect",
-                    });
+                    };
+                    self.count(kind);
+                    if let Some(span) = span {
+                        span.failed(kind);
+                    }
                     let cause: &dyn std::error::Error = &error;
                     tracing::debug!(
                         service = %self.outgoing.service.name,
@@ -188,6 +204,7 @@ impl Forwarding<'_> {
         mut sender: Sender,
         upload: Upload,
         guard: &Guard,
+        span: Option<&Attempt>,
     ) -> Result<(Response<Incoming>, Sender), Failure> {
         // A connection from the pool may still be finishing its last exchange. One that closed in
         // the meantime fails here, before anything was sent.
@@ -196,7 +213,8 @@ impl Forwarding<'_> {
             Ok(Err(_)) => return Err(Failure::NotSent(upload)),
             Err(ended) => return Err(Failure::Ended(ended)),
         }
-        let request = self.outgoing.request(instance, upload);
+        let traceparent = span.map(|span| &span.traceparent);
+        let request = self.outgoing.request(instance, upload, traceparent);
         match guard.bound(sender.send(request)).await {
             Ok(Ok(response)) => Ok((response, sender)),
             Ok(Err(mut error)) => Err(match error.take_message() {
@@ -278,6 +296,20 @@ impl Forwarding<'_> {
     fn count(&self, kind: &'static str) {
         let errors = &self.worker.shared.metrics.gateway().upstream_errors;
         errors.get_or_create_owned(&Kind { kind }).inc();
+    }
+}
+
+/// Tells the collector how an attempt ended.
+fn tell<T>(span: Option<Box<Attempt>>, attempt: &Result<(Response<Incoming>, T), Failure>) {
+    let Some(span) = span else {
+        return;
+    };
+    match attempt {
+        Ok((response, _)) => span.answered(response.status().as_u16()),
+        Err(Failure::NotSent(_)) => span.failed("closed"),
+        Err(Failure::NoAnswer(_)) => span.failed("reset"),
+        Err(Failure::Ended(Ended::Revoked)) => span.failed("session_ended"),
+        Err(Failure::Ended(Ended::TimedOut | Ended::Stopping)) => span.failed("timeout"),
     }
 }
 

@@ -16,6 +16,7 @@ mod record;
 mod search;
 mod serve;
 mod socket;
+mod spans;
 mod thread;
 mod upgrade;
 mod upload;

@@ -4,7 +4,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Uri, Version, header, request::Parts,
     uri::PathAndQuery,
 };
-use saas_web::{GATEWAY_TOKEN, REQUEST_ID, TRACEPARENT};
+use saas_web::{GATEWAY_TOKEN, REQUEST_ID, TRACEPARENT, TRACESTATE};
 
 use super::{record::Record, upload::Upload};
 use crate::{
@@ -49,13 +49,26 @@ pub struct Outgoing<'a> {
 }
 
 impl Outgoing<'_> {
-    /// The request for one instance. The head as it came stays whole.
-    pub fn request(&self, instance: &Instance, body: Upload) -> Request<Upload> {
+    /// The request for one instance. The head as it came stays whole. An attempt that is recorded
+    /// has a `traceparent` of its own.
+    pub fn request(
+        &self,
+        instance: &Instance,
+        body: Upload,
+        traceparent: Option<&HeaderValue>,
+    ) -> Request<Upload> {
         let mut request = Request::new(body);
         *request.method_mut() = self.parts.method.clone();
         *request.uri_mut() = self.uri();
         *request.version_mut() = Version::HTTP_11;
-        *request.headers_mut() = self.headers(instance);
+        let mut headers = self.headers(instance);
+        let traceparent = traceparent.unwrap_or(&self.record.traceparent);
+        headers.insert(TRACEPARENT, traceparent.clone());
+        if !self.record.place.is_continued {
+            // It belongs to a trace that is not gone on with (W3C Trace Context, 3.3.1).
+            headers.remove(&TRACESTATE);
+        }
+        *request.headers_mut() = headers;
         request
     }
 
@@ -101,7 +114,6 @@ impl Outgoing<'_> {
             self.add_presence(&mut headers);
         }
         headers.insert(REQUEST_ID, self.record.request_id.clone());
-        headers.insert(TRACEPARENT, self.record.traceparent.clone());
         if self.is_upgrade {
             let value = HeaderValue::from_static("Upgrade");
             headers.insert(header::CONNECTION, value);

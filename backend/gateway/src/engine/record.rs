@@ -8,13 +8,17 @@ use std::{
 
 use http::{HeaderValue, Method, Uri};
 use saas_telemetry::Service;
-use saas_web::TraceContext;
 use tracing::field::display;
 
-use super::{answer::AnswerFault, client_io::ConnectionState, worker::Worker};
+use super::{
+    answer::AnswerFault,
+    client_io::ConnectionState,
+    spans::{Attempt, Place, Told},
+    worker::Worker,
+};
 use crate::{
     phases::Trail,
-    table::{Instance, Rule},
+    table::{Instance, Rule, ServiceEntry},
 };
 
 /// The status noted when the client was gone before there was an answer: nobody sees it but the
@@ -33,7 +37,7 @@ pub struct Record {
     /// Its identifier.
     pub request_id: HeaderValue,
     /// Its place in its trace.
-    pub trace: TraceContext,
+    pub place: Place,
     /// The same, as a header's value.
     pub traceparent: HeaderValue,
     connection: ConnectionState,
@@ -64,7 +68,7 @@ pub struct Beginning<'a> {
     /// Its identifier.
     pub request_id: HeaderValue,
     /// Its place in its trace.
-    pub trace: TraceContext,
+    pub place: Place,
 }
 
 impl Record {
@@ -76,8 +80,8 @@ impl Record {
             trail: Trail::default(),
             instance: None,
             request_id: from.request_id,
-            trace: from.trace,
-            traceparent: from.trace.to_header(),
+            traceparent: from.place.own.to_header(),
+            place: from.place,
             connection: from.connection.clone(),
             started: from.started,
             method: from.method.clone(),
@@ -143,6 +147,38 @@ impl Record {
         self.fault = Some(text);
     }
 
+    /// An attempt to have it answered begins, which is told to the collector if the request is
+    /// recorded.
+    pub fn attempt(&self, service: &ServiceEntry, instance: &Instance) -> Option<Box<Attempt>> {
+        let recording = self.place.recording.as_ref()?;
+        let place = self.place.own;
+        Some(recording.attempt(&self.worker, place, &self.method, service, instance))
+    }
+
+    /// Its span ends, if it is recorded. What asks the gateway about itself is no story.
+    fn end_span(&self) {
+        let Some(recording) = self.place.recording.as_ref().filter(|_| !self.is_own) else {
+            return;
+        };
+        let trail = &self.trail;
+        recording.end(
+            self.place.own,
+            &Told {
+                started: self.started,
+                method: &self.method,
+                route: trail.rule.as_deref().map(|rule| &*rule.endpoint),
+                is_secure: trail.client.is_some_and(|client| client.is_secure),
+                status: self.status.filter(|status| *status != CLIENT_GONE),
+                code: self.code,
+                is_broken: self.fault.is_some(),
+                service: trail
+                    .service
+                    .as_deref()
+                    .map(|service| service.name.as_str()),
+            },
+        );
+    }
+
     /// One line for the request. The query is left out: people put tokens into it.
     fn log(&self, status: u16) {
         let trail = &self.trail;
@@ -157,6 +193,8 @@ impl Record {
             .map(|service| service.name.as_str());
         let instance = self.instance.as_deref();
         let tenant = claims.and_then(|claims| claims.tid).map(display);
+        // `00-<trace>-<span>-<flags>`: written once already.
+        let place = self.traceparent.to_str().unwrap_or_default();
         macro_rules! line {
             ($level:expr) => {
                 tracing::event!(
@@ -169,7 +207,8 @@ impl Record {
                     event.duration = nanoseconds(self.started.elapsed()),
                     client.ip = client,
                     request_id = self.request_id.to_str().unwrap_or_default(),
-                    trace.id = self.trace.trace_id(),
+                    trace.id = place.get(3..35),
+                    span.id = place.get(36..52),
                     route = trail.rule.as_deref().map(|rule| &*rule.endpoint),
                     upstream.service = service,
                     upstream.instance = instance.map(|instance| instance.id.as_str()),
@@ -204,6 +243,7 @@ impl Drop for Record {
         if tracing::enabled!(target: "saas_gateway::access", tracing::Level::WARN) {
             self.log(status);
         }
+        self.end_span();
         self.connection.end_request();
         self.worker.note_ended();
     }

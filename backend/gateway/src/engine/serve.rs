@@ -12,7 +12,7 @@ use hyper::body::{Body as _, Incoming};
 use saas_domain::{Clock, Random};
 use saas_telemetry::Kind;
 use saas_web::{
-    REQUEST_ID, RequestId, TRACEPARENT, TraceContext,
+    REQUEST_ID, RequestId, TRACEPARENT,
     axum::{self, body::Body},
 };
 use tower::ServiceExt as _;
@@ -25,6 +25,7 @@ use super::{
     forward::Forwarding,
     outgoing::Outgoing,
     record::{Beginning, Record},
+    spans::Place,
     upgrade,
     view::View,
     worker::Worker,
@@ -64,7 +65,7 @@ pub async fn answer(
         method: &parts.method,
         uri: &parts.uri,
         request_id: request_id(worker, &parts.headers),
-        trace: trace(worker, &parts.headers),
+        place: Place::of(worker, &parts.headers),
     });
     let view = View {
         parts: &parts,
@@ -115,17 +116,6 @@ pub fn new_request_id(clock: &Clock, random: &Random) -> HeaderValue {
     let text = uuid.into_uuid().hyphenated().encode_lower(&mut text);
     // Digits and hyphens are always a sound value.
     HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("invalid"))
-}
-
-/// The gateway's span: below the one that came with the request, or the first of a new trace.
-fn trace(worker: &Worker, headers: &HeaderMap) -> TraceContext {
-    let given = headers
-        .get(&TRACEPARENT)
-        .and_then(|value| TraceContext::parse(value.as_bytes()));
-    match given {
-        Some(parent) => parent.child(&worker.random),
-        None => TraceContext::generate(&worker.random),
-    }
 }
 
 async fn own(worker: &Worker, parts: &Parts) -> Response<Answer> {

@@ -20,7 +20,7 @@ use saas_domain::{Clock, Permission, Random, ServiceName};
 use saas_registry::RegistryDeps;
 use saas_security::{InternalRole, InternalSigner, RegistrationTokens, RootSecret};
 use saas_storage::{Database, DatabaseSettings};
-use saas_telemetry::Metrics;
+use saas_telemetry::{Metrics, Tracer};
 use saas_testkit::TestDatabase;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -103,6 +103,7 @@ impl Registry {
             settings: Arc::new(settings),
             database: database.clone(),
             metrics: Metrics::new("registry"),
+            tracer: Tracer::off(),
             docs: None,
             shutdown: shutdown.clone(),
         })

@@ -149,6 +149,8 @@ mod tests {
                 "VAULT_ROLE_ID=",
                 "VAULT_SECRET_ID=",
                 "VAULT_TOKEN=",
+                "OTEL_EXPORTER_OTLP_ENDPOINT=",
+                "OTEL_EXPORTER_OTLP_HEADERS=",
             ]
         );
         let names = |text: &str| {

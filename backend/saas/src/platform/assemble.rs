@@ -25,6 +25,7 @@ use super::{
     Form, Platform, advertise, console_files, first_word,
     parts::{CorePart, GatewayPart, RegistryPart},
     run_file::{self, RunFile},
+    traces::Tracing,
 };
 use crate::{DataDir, Failure, console};
 
@@ -36,6 +37,7 @@ struct Site {
     random: Random,
     root: RootSecret,
     vault: Option<VaultMetrics>,
+    tracing: Tracing,
     /// Where the registry is: this process's own, or what `REGISTRY_URL` says.
     registry_urls: Vec<String>,
 }
@@ -140,6 +142,7 @@ pub(crate) async fn start(
             None => settings.registry_urls.clone(),
         },
         root: root_secret(&settings)?,
+        tracing: Tracing::start(&settings, &clock, &random)?,
         settings: Arc::new(settings),
         clock,
         random,
@@ -175,6 +178,7 @@ pub(crate) async fn start(
         core,
         gateway,
         run,
+        tracing: site.tracing,
     })
 }
 
@@ -207,10 +211,12 @@ async fn start_registry(
     database: Database,
 ) -> Result<RegistryPart, Failure> {
     let stopping = CancellationToken::new();
+    let metrics = metrics(site, "registry");
     let service = saas_registry::start(RegistryDeps {
         settings: Arc::clone(&site.settings),
         database,
-        metrics: metrics(site, "registry"),
+        tracer: site.tracing.tracer(&site.settings, &metrics),
+        metrics,
         docs: Some(console::docs_file),
         shutdown: stopping.clone(),
     })
@@ -241,6 +247,7 @@ async fn start_core(
     let port = listener.local_addr()?.port();
     let cache = open_cache(&site.settings)?;
     tokio::spawn(greet(cache.clone()));
+    let metrics = metrics(site, "core");
     let service = saas_core::start(CoreDeps {
         settings: (*site.settings).clone(),
         db,
@@ -248,7 +255,8 @@ async fn start_core(
         clock: site.clock.clone(),
         random: site.random.clone(),
         root: site.root.clone(),
-        metrics: metrics(site, "core"),
+        tracer: site.tracing.tracer(&site.settings, &metrics),
+        metrics,
         public_url: site.settings.public_url(gateway),
         console_url: site.settings.console_url(gateway),
         docs: Some(console::docs_file),
@@ -289,6 +297,7 @@ fn start_gateway(
     let https_url = first
         .and_then(|listener| listener.local_addr().ok())
         .map(|address| advertise::local_url(address).replacen("http:", "https:", 1));
+    let metrics = metrics(site, "gateway");
     let handle = saas_gateway::start(GatewayDeps {
         settings: Arc::clone(&site.settings),
         root: site.root.clone(),
@@ -299,7 +308,8 @@ fn start_gateway(
         console_url: site.settings.console_url(address),
         buckets: open_buckets(&site.settings)?,
         console,
-        metrics: metrics(site, "gateway"),
+        tracer: site.tracing.tracer(&site.settings, &metrics),
+        metrics,
         clock: site.clock.clone(),
         random: site.random.clone(),
     })

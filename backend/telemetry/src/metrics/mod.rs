@@ -8,6 +8,7 @@ mod latency;
 mod names;
 mod process;
 mod stores;
+mod traces;
 mod vault;
 
 use std::{
@@ -27,6 +28,7 @@ pub use http::{EndpointMetrics, HttpMetrics};
 pub use latency::{Latency, SECONDS_BUCKETS};
 pub use names::Described;
 pub use stores::{CacheMetrics, DatabaseMetrics, DatabaseServerMetrics, Replica};
+pub use traces::TraceMetrics;
 pub use vault::VaultMetrics;
 
 use names::Names;
@@ -49,6 +51,7 @@ struct Inner {
     registry_group: OnceLock<RegistryMetrics>,
     core: OnceLock<CoreMetrics>,
     gateway: OnceLock<GatewayMetrics>,
+    traces: OnceLock<TraceMetrics>,
 }
 
 impl fmt::Debug for Metrics {
@@ -87,6 +90,7 @@ impl Metrics {
             registry_group: OnceLock::new(),
             core: OnceLock::new(),
             gateway: OnceLock::new(),
+            traces: OnceLock::new(),
         }))
     }
 
@@ -143,6 +147,11 @@ impl Metrics {
     /// The gateway's own decisions.
     pub fn gateway(&self) -> &GatewayMetrics {
         self.group(&self.0.gateway, GatewayMetrics::register)
+    }
+
+    /// What becomes of this service's spans.
+    pub fn traces(&self) -> &TraceMetrics {
+        self.group(&self.0.traces, TraceMetrics::register)
     }
 
     /// Adds a metric of the caller's own. A counter's name is given without `_total`.

@@ -13,7 +13,7 @@ use saas_domain::{ACCESS_AUDIENCE, AccessClaims, Clock, Random, SessionId, Tenan
 use saas_gateway::{GatewayDeps, GatewayHandle, Https, serving_tls};
 use saas_registry_client::wire::{KeySet, Service, TrustSnapshot};
 use saas_security::{RootSecret, SigningKey, sign_access};
-use saas_telemetry::Metrics;
+use saas_telemetry::{Metrics, Tracer};
 use saas_tls::TlsError;
 use saas_web::bind_shared;
 
@@ -231,6 +231,7 @@ fn launch(
         buckets,
         console: None,
         metrics: Metrics::new("gateway"),
+        tracer: Tracer::off(),
         clock: Clock::system(),
         random: Random::os(),
     })
