@@ -63,8 +63,7 @@ class Engine:
             "DISABLE_HC_SYSTEMD": "true",
         }
         self.stopped = threading.Event()
-        self.checks = []
-        self.health_log = []
+        self.followed = set()
 
     def __enter__(self):
         (self.root / "context").mkdir(parents=True, exist_ok=True)
@@ -179,16 +178,27 @@ class Engine:
     # Health: Podman leaves it to systemd's timers to ask, and there may be no systemd.
 
     def _check_health(self):
+        """Asks those that just started every second, and those that answered well every ten."""
+        due = {}
         while not self.stopped.wait(1):
-            names = self.run("podman", "ps", "--format", "{{.Names}}", check=False).stdout.split()
+            shown = self.podman("ps", "--format", "{{.ID}} {{.StartedAt}} {{.Names}}", check=False)
+            running = {line: line.split()[-1] for line in shown.splitlines()}
+            now = time.monotonic()
+            due = {start: due.get(start, now) for start in running}
             asked = [
-                threading.Thread(target=self.run, args=("podman", "healthcheck", "run", name), kwargs={"check": False})
-                for name in names
+                threading.Thread(target=self._ask, args=(name, start, due))
+                for start, name in running.items()
+                if due[start] <= now
             ]
             for thread in asked:
                 thread.start()
             for thread in asked:
                 thread.join()
+
+    def _ask(self, name, start, due):
+        done = self.run("podman", "healthcheck", "run", name, check=False)
+        if done.returncode == 0 or "has no defined healthcheck" in done.stderr:
+            due[start] = time.monotonic() + 10
 
     def health(self, name):
         found = self.inspect(name)
@@ -201,6 +211,17 @@ class Engine:
         for name in names:
             wait(f"{name} to be healthy", lambda name=name: self.health(name) == "healthy", seconds,
                  lambda name=name: self.podman("logs", "--tail", "40", name, check=False))
+
+    def follow(self, folder):
+        """From now on, what each container that runs says goes to a file in the folder as well: of one
+        that is replaced nothing else would be left."""
+        for line in self.podman("ps", "--format", "{{.ID}} {{.Names}}").splitlines():
+            if line not in self.followed:
+                self.followed.add(line)
+                identifier, name = line.split()
+                with open(folder / f"{name}-{identifier}.log", "wb") as file:
+                    # It ends with the container.
+                    subprocess.Popen(["podman", "logs", "--follow", identifier], env=self.environment, stdout=file, stderr=file)
 
     def memory(self):
         """Resident memory of each running container, in MiB: what its processes hold."""

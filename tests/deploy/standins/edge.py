@@ -107,9 +107,10 @@ class Edge:
             if values.pop("contentTypeNosniff", False):
                 backend.append("http-after-response set-header X-Content-Type-Options nosniff")
         elif kind == "retry":
-            # HAProxy waits a second between attempts at the same server, and repeats nothing that
+            # The first attempt counts for Traefik. Between two at the same server it waits for once to
+            # twice the interval, HAProxy for half a second (the time to connect). Neither repeats what
             # was sent.
-            backend += [f"retries {values.pop('attempts')}", "option redispatch 1", "retry-on conn-failure"]
+            backend += [f"retries {values.pop('attempts') - 1}", "option redispatch 1", "retry-on conn-failure"]
             values.pop("initialInterval")
         elif kind == "ipAllowList":
             ranges = " ".join(values.pop("sourceRange"))
@@ -165,10 +166,11 @@ defaults
 resolvers names
     nameserver network {name_server}:53
     hold valid 500ms
-    hold nx 5s
-    hold refused 5s
-    hold timeout 5s
-    hold other 5s
+    # Traefik asks for the name whenever it connects; HAProxy would give a server up that has none.
+    hold nx 30s
+    hold refused 30s
+    hold timeout 30s
+    hold other 30s
     timeout resolve 500ms
     timeout retry 200ms
 frontend ping

@@ -1,0 +1,76 @@
+"""Requests that come in while something is done to the platform."""
+
+import collections
+import http.client
+import threading
+import time
+
+from client import ADMIN, API
+from engine import Failure, wait
+
+
+class Load:
+    """Requests of several kinds, each kind from two connections, about ninety a second in all: well
+    below the limit of requests for an address. Kinds: `business` reads and writes orders, `core`
+    asks the database, `console` fetches the page. Nothing is asked a second time."""
+
+    PAUSE = 0.06
+
+    def __init__(self, platform, token):
+        self.platform = platform
+        self.ended, self.counts, self.failures = threading.Event(), collections.Counter(), []
+        self.slowest = collections.Counter()
+        kinds = {
+            "business": lambda c, n: c.call("POST", "/api/orders/v1/orders", {"item": "tea", "quantity": 1}, token)
+            if n % 4 == 0 else c.call("GET", "/api/orders/whoami", token=token),
+            "core": lambda c, n: c.call("GET", "/api/core/v1/me", token=token),
+            "console": lambda c, n: c.call("GET", "/"),
+        }
+        self.threads = [
+            threading.Thread(target=self._run, args=(kind, ask), daemon=True) for kind, ask in kinds.items() for _ in range(2)
+        ]
+
+    def __enter__(self):
+        self.began = time.monotonic()
+        for thread in self.threads:
+            thread.start()
+        wait("the load", lambda: len(self.counts) == 3, 20)
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        for thread in self.threads:
+            thread.join(60)
+
+    @property
+    def total(self):
+        return sum(self.counts.values())
+
+    def wait_for_more(self, number, seconds=60):
+        before = self.total
+        wait(f"{number} more requests", lambda: self.total >= before + number, seconds)
+
+    def _run(self, kind, ask):
+        connection, number = self.platform.connection(ADMIN if kind == "console" else API), 0
+        while not self.ended.wait(self.PAUSE):
+            number += 1
+            began = time.monotonic()
+            try:
+                answer = ask(connection, number)
+                wrong = None if answer.status in (200, 201) else f"{answer.status} {answer.body[:200]!r}"
+                if answer.status == 503 and not answer.headers["Retry-After"]:
+                    wrong += " without Retry-After"
+            except (OSError, http.client.HTTPException) as error:
+                wrong = repr(error)
+                connection.close()
+            ended = time.monotonic()
+            self.slowest[kind] = max(self.slowest[kind], ended - began)
+            self.counts[kind] += 1
+            if wrong:
+                when = f"{began - self.began:.1f}..{ended - self.began:.1f} s"
+                self.failures.append((kind, f"{wrong} ({when})"))
+
+    def expect_none_failed(self, but=lambda kind, wrong: False):
+        left = [failure for failure in self.failures if not but(*failure)]
+        if left:
+            raise Failure(f"{len(left)} of {self.total} requests failed: {left[:5]} … {left[-1]}")
