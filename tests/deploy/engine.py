@@ -175,30 +175,23 @@ class Engine:
         archive.unlink()
         return folder
 
-    # Health: Podman leaves it to systemd's timers to ask, and there may be no systemd.
+    # Health: Podman leaves it to systemd's timers to ask, and there may be no systemd. So it is asked
+    # here, when Docker would ask (version 25 and newer).
 
     def _check_health(self):
-        """Asks those that just started every second, and those that answered well every ten."""
-        due = {}
+        asked = {}
         while not self.stopped.wait(1):
-            shown = self.podman("ps", "--format", "{{.ID}} {{.StartedAt}} {{.Names}}", check=False)
-            running = {line: line.split()[-1] for line in shown.splitlines()}
-            now = time.monotonic()
-            due = {start: due.get(start, now) for start in running}
-            asked = [
-                threading.Thread(target=self._ask, args=(name, start, due))
-                for start, name in running.items()
-                if due[start] <= now
-            ]
-            for thread in asked:
+            shown = self.podman("ps", "--format", "{{.ID}} {{.StartedAt}} {{.Names}} {{.Pod}}", check=False)
+            # Kubernetes does not look at images' health checks.
+            running = {tuple(words) for words in map(str.split, shown.splitlines()) if len(words) == 3}
+            for start in running - asked.keys():
+                asked[start] = HealthCheck(self, start[2], float(start[1]))
+            asked = {start: check for start, check in asked.items() if start in running}
+            due = [threading.Thread(target=check.ask) for check in asked.values() if check.is_due()]
+            for thread in due:
                 thread.start()
-            for thread in asked:
+            for thread in due:
                 thread.join()
-
-    def _ask(self, name, start, due):
-        done = self.run("podman", "healthcheck", "run", name, check=False)
-        if done.returncode == 0 or "has no defined healthcheck" in done.stderr:
-            due[start] = time.monotonic() + 10
 
     def health(self, name):
         found = self.inspect(name)
@@ -230,6 +223,36 @@ class Engine:
             name, pid = line.split()
             found[name] = sum(map(proportional, descendants(int(pid)))) / 1024
         return found
+
+
+class HealthCheck:
+    """When a container that started then has to be asked, as dockerd has it: every five seconds while it
+    starts, then at its interval; the first time after as long."""
+
+    WHILE_STARTING = 5
+
+    def __init__(self, engine, name, started):
+        self.engine, self.name, self.started, self.is_healthy = engine, name, started, False
+        found = engine.inspect(name) or {}
+        check = found.get("Config", {}).get("Healthcheck") or {}
+        self.is_there = check.get("Test", ["NONE"])[0] != "NONE"
+        self.interval = check.get("Interval", 0) / 1e9 or 30
+        self.start_period = check.get("StartPeriod", 0) / 1e9
+        self.next = started + self._pause(started)
+
+    def is_due(self):
+        return self.is_there and time.time() >= self.next
+
+    def ask(self):
+        done = self.engine.run("podman", "healthcheck", "run", self.name, check=False)
+        self.is_healthy = self.is_healthy or done.returncode == 0
+        self.next = time.time() + self._pause(time.time())
+
+    def _pause(self, now):
+        left = self.started + self.start_period - now
+        if left <= 0 or self.is_healthy:
+            return self.interval
+        return left if left < self.interval else self.WHILE_STARTING
 
 
 def descendants(pid):

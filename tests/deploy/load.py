@@ -6,7 +6,9 @@ import threading
 import time
 
 from client import ADMIN, API
-from engine import Failure, wait
+from engine import wait
+
+Failed = collections.namedtuple("Failed", "kind wrong began ended")
 
 
 class Load:
@@ -67,10 +69,14 @@ class Load:
             self.slowest[kind] = max(self.slowest[kind], ended - began)
             self.counts[kind] += 1
             if wrong:
-                when = f"{began - self.began:.1f}..{ended - self.began:.1f} s"
-                self.failures.append((kind, f"{wrong} ({when})"))
+                self.failures.append(Failed(kind, wrong, round(began - self.began, 2), round(ended - self.began, 2)))
 
-    def expect_none_failed(self, but=lambda kind, wrong: False):
-        left = [failure for failure in self.failures if not but(*failure)]
+    def away(self, kind):
+        """Seconds from the first request of a kind that failed to the end of the last."""
+        failed = [each for each in self.failures if each.kind == kind]
+        return max(each.ended for each in failed) - min(each.began for each in failed) if failed else 0
+
+    def expect_none_failed(self, but=lambda failed: False):
+        left = [failed for failed in self.failures if not but(failed)]
         if left:
-            raise Failure(f"{len(left)} of {self.total} requests failed: {left[:5]} … {left[-1]}")
+            raise AssertionError(f"{len(left)} of {self.total} requests failed: {left[:5]} … {left[-1]}")

@@ -3,7 +3,6 @@
 import http.client
 import json
 import re
-import time
 
 import pytest
 import reader
@@ -112,15 +111,17 @@ def test_services_are_restarted_in_turn_without_a_failed_request(stack, engine, 
 
 
 def test_without_its_database_core_says_so_and_recovers_and_business_goes_on(stack, owner, figures):
-    def refused_politely(kind, wrong):
-        return kind == "core" and wrong.startswith("503") and "without Retry-After" not in wrong
+    def refused_politely(failed):
+        return failed.kind == "core" and failed.wrong.startswith("503") and "without Retry-After" not in failed.wrong
+
+    def answers():
+        return stack.call("GET", API, "/api/core/v1/me", token=owner).status == 200
 
     with Load(stack, owner) as load:
         stack.restart("postgres")
-        began = time.monotonic()
-        wait("core to answer again", lambda: stack.call("GET", API, "/api/core/v1/me", token=owner).status == 200, 20)
-        figures["core after a restart of postgres, s"] = round(time.monotonic() - began, 1)
+        wait("core to answer again", answers, 20)
     load.expect_none_failed(refused_politely)
+    figures["restart of postgres: core refused for, s"] = round(load.away("core"), 1)
     with Load(stack, owner) as load:
         load.wait_for_more(100)
     load.expect_none_failed()
@@ -136,7 +137,7 @@ def test_memory_idle_and_under_load(stack, engine, owner, figures):
 
 
 @pytest.mark.parametrize("version", [NEXT, VERSION])
-def test_an_update_and_the_way_back_are_one_variable(stack, engine, owner, version):
+def test_an_update_and_the_way_back_are_one_variable(stack, engine, owner, figures, version):
     """First to the next version, then back; each service in turn, nobody notices, nothing is lost."""
     before = stack.call("GET", API, "/api/core/v1/me", token=owner).json()
     stack.write_settings(IMAGE_TAG=version)
@@ -145,6 +146,8 @@ def test_an_update_and_the_way_back_are_one_variable(stack, engine, owner, versi
         for service in ("registry", "core", "gateway", "gateway-b", "frontend"):
             stack.replace(service)
     load.expect_none_failed()
+    figures[f"update to {version}, requests"] = load.total
+    figures[f"update to {version}, slowest request, s"] = round(max(load.slowest.values()), 2)
     for service in PLATFORM:
         image = engine.inspect(container(service))["ImageName"]
         assert image.endswith(f":{version}"), image

@@ -131,7 +131,12 @@ class Edge:
         check, options = balancer.pop("healthCheck", None), ""
         if check:
             own.append(f"option httpchk GET {check['path']}")
+            own.append(f"timeout check {int(seconds(check['timeout']) * 1000)}ms")
             options = f" check inter {int(seconds(check['interval']) * 1000)}ms fall 1 rise 1"
+        else:
+            # Where a kept connection turns out to be closed, Traefik asks on a new one, and HAProxy closes
+            # its client's. The gateways, between which it can choose, close none that is asked on.
+            own.append("option http-server-close")
         for number, server in enumerate(balancer.pop("servers")):
             url = urllib.parse.urlsplit(server["url"])
             own.append(f"server s{number} {url.hostname}:{url.port} resolvers names init-addr last,libc,none{options}")
