@@ -13,8 +13,9 @@ Failed = collections.namedtuple("Failed", "kind wrong began ended")
 
 class Load:
     """Requests of several kinds, each kind from two connections, about ninety a second in all: well
-    below the limit of requests for an address. Kinds: `business` reads and writes orders, `core`
-    asks the database, `console` fetches the page. Nothing is asked a second time."""
+    below the limit of requests for an address. Kinds: `business` reads and writes orders, `core` asks for
+    what it caches and for what only the database knows, `console` fetches the page. Nothing is asked a
+    second time."""
 
     PAUSE = 0.06
 
@@ -25,7 +26,7 @@ class Load:
         kinds = {
             "business": lambda c, n: c.call("POST", "/api/orders/v1/orders", {"item": "tea", "quantity": 1}, token)
             if n % 4 == 0 else c.call("GET", "/api/orders/whoami", token=token),
-            "core": lambda c, n: c.call("GET", "/api/core/v1/me", token=token),
+            "core": lambda c, n: c.call("GET", f"/api/core/v1/{'me' if n % 2 else 'sessions'}", token=token),
             "console": lambda c, n: c.call("GET", "/"),
         }
         self.threads = [
@@ -48,7 +49,7 @@ class Load:
     def total(self):
         return sum(self.counts.values())
 
-    def wait_for_more(self, number, seconds=60):
+    def wait_for_more(self, number, seconds=120):
         before = self.total
         wait(f"{number} more requests", lambda: self.total >= before + number, seconds)
 
