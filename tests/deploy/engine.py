@@ -5,6 +5,7 @@ Base images that cannot be pulled everywhere are stood in for by images of the s
 Debian's packages (tests/deploy/standins). What is made from this repository is made as it is.
 """
 
+import fcntl
 import json
 import os
 import pathlib
@@ -67,6 +68,13 @@ class Engine:
 
     def __enter__(self):
         (self.root / "context").mkdir(parents=True, exist_ok=True)
+        self.lock = (self.root / "lock").open("w")
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Failure(f"{self.root} is in use by another run") from None
+        # Of a run that was killed.
+        self.socket.unlink(missing_ok=True)
         (self.root / "containers.conf").write_text(CONTAINERS.format(root=self.root))
         for driver in ("overlay", "vfs"):
             (self.root / "storage.conf").write_text(STORAGE.format(root=self.root, driver=driver))
@@ -91,6 +99,7 @@ class Engine:
         self.run("podman", "network", "prune", "--force", check=False)
         self.service.send_signal(signal.SIGTERM)
         self.service.wait(30)
+        self.lock.close()
         if not self.keep:
             # Storage holds mounts and files of other users, which the engine itself removes best.
             self.run("podman", "rmi", "--all", "--force", check=False)

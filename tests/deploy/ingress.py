@@ -25,7 +25,8 @@ LOCATION = """location {path} {{ {settings}
 
 class Ingress:
     """Listens on loopback, at `https`, with a certificate of its own (`authority`). It keeps connections
-    to the Services, as ingress-nginx keeps some to the pods."""
+    to the Services, as ingress-nginx keeps some to the pods, but not for long: each new one may meet a
+    pod that comes or goes."""
 
     def __init__(self, engine, folder, node, services, objects):
         self.folder, self.node, self.services = folder, node, services
@@ -37,7 +38,7 @@ class Ingress:
             "-subj", f"/CN={DOMAIN}", "-addext", names, "-keyout", folder / "tls.key", "-out", self.authority,
         )
         upstreams = "".join(
-            f"upstream {name} {{ server {node}:{service.port}; keepalive 32; }}\n"
+            f"upstream {name} {{ server {node}:{service.port}; keepalive 32; keepalive_requests 50; }}\n"
             for name, service in services.items()
             if name in ("gateway-service", "frontend-service")
         )

@@ -100,6 +100,8 @@ def test_every_pod_is_replaced_under_load_and_no_request_fails(platform, owner, 
     before = {app: {each.name for each in platform.pods[app]} for app in PLATFORM}
     with Load(platform, owner) as load:
         platform.apply(NEXT, PLATFORM)
+        # The last ones are in their Services now, and have to answer too.
+        load.wait_for_more(500)
     load.expect_none_failed()
     figures["kubernetes: requests while every pod was replaced"] = load.total
     figures["kubernetes: slowest of them, s"] = round(max(load.slowest.values()), 2)
