@@ -134,9 +134,9 @@ class Edge:
             own.append(f"timeout check {int(seconds(check['timeout']) * 1000)}ms")
             options = f" check inter {int(seconds(check['interval']) * 1000)}ms fall 1 rise 1"
         else:
-            # Where a kept connection turns out to be closed, Traefik asks on a new one, and HAProxy closes
-            # its client's. The gateways, between which it can choose, close none that is asked on.
-            own.append("option http-server-close")
+            # nginx, told to quit, closes connections that are kept. Traefik repeats a GET then (Go's net/http),
+            # and nothing else; the gateways close no connection that is asked on, so this is not for them.
+            own += ["http-reuse always", "retry-on conn-failure empty-response", "http-request disable-l7-retry if !METH_GET"]
         for number, server in enumerate(balancer.pop("servers")):
             url = urllib.parse.urlsplit(server["url"])
             own.append(f"server s{number} {url.hostname}:{url.port} resolvers names init-addr last,libc,none{options}")
