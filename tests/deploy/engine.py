@@ -75,6 +75,10 @@ class Engine:
             raise Failure(f"{self.root} is in use by another run") from None
         # Of a run that was killed.
         self.socket.unlink(missing_ok=True)
+        # Docker gives a container the lowest address that is free, CNI the one after the last, until it
+        # comes to those that are meant for somebody. Where it was lies outside of this folder.
+        for last in pathlib.Path("/var/lib/cni/networks").glob("saas_*/last_reserved_ip.*"):
+            last.unlink()
         (self.root / "containers.conf").write_text(CONTAINERS.format(root=self.root))
         for driver in ("overlay", "vfs"):
             (self.root / "storage.conf").write_text(STORAGE.format(root=self.root, driver=driver))
