@@ -75,10 +75,6 @@ class Engine:
             raise Failure(f"{self.root} is in use by another run") from None
         # Of a run that was killed.
         self.socket.unlink(missing_ok=True)
-        # Docker gives a container the lowest address that is free, CNI the one after the last, until it
-        # comes to those that are meant for somebody. Where it was lies outside of this folder.
-        for last in pathlib.Path("/var/lib/cni/networks").glob("saas_*/last_reserved_ip.*"):
-            last.unlink()
         (self.root / "containers.conf").write_text(CONTAINERS.format(root=self.root))
         for driver in ("overlay", "vfs"):
             (self.root / "storage.conf").write_text(STORAGE.format(root=self.root, driver=driver))
@@ -127,6 +123,13 @@ class Engine:
 
     def podman(self, *arguments, **options):
         return self.run("podman", *arguments, **options).stdout.strip()
+
+    @staticmethod
+    def begin_with_the_lowest_addresses():
+        """As Docker does each time. CNI gives a container the address after the last, until it comes to
+        those that are meant for somebody; where it was lies outside of this folder."""
+        for last in pathlib.Path("/var/lib/cni/networks").glob("saas_*/last_reserved_ip.*"):
+            last.unlink()
 
     def inspect(self, name):
         done = self.run("podman", "inspect", name, check=False)

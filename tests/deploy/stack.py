@@ -99,6 +99,7 @@ class Stack(Client):
 
     def up(self):
         """Seconds until everything is healthy."""
+        self.engine.begin_with_the_lowest_addresses()
         began = time.monotonic()
         self.compose("up", "-d", "--no-build", *(service.replace("_", "-") for service in SERVICES), "traefik")
         self.engine.wait_healthy(*NAMES)

@@ -108,10 +108,10 @@ class Edge:
                 backend.append("http-after-response set-header X-Content-Type-Options nosniff")
         elif kind == "retry":
             # The first attempt counts for Traefik. Between two at the same server it waits for once to
-            # twice the interval, HAProxy for half a second (the time to connect). Neither repeats what
-            # was sent.
+            # twice the interval, HAProxy for the time to connect. Neither repeats what was sent.
+            pause = max(500, round(1400 * seconds(values.pop("initialInterval"))))
             backend += [f"retries {values.pop('attempts') - 1}", "option redispatch 1", "retry-on conn-failure"]
-            values.pop("initialInterval")
+            backend.append(f"timeout connect {pause}ms")
         elif kind == "ipAllowList":
             ranges = " ".join(values.pop("sourceRange"))
             status = values.pop("rejectStatusCode", 403)
