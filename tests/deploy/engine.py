@@ -150,12 +150,12 @@ class Engine:
         )
 
     def stand_in(self):
-        """Makes every stand-in that is not there yet."""
-        missing = [name for name, image in STOOD_IN.items() if not self.has_image(image)]
-        if missing:
-            self._base()
-        for name in missing:
-            self.build(STANDINS / f"{name}.containerfile", STOOD_IN[name], context=self._context(name))
+        """Makes every stand-in that is not there yet, and again what was changed since: layers are kept, so
+        that this costs nothing. Node's context is fetched from afar, and is taken as it is."""
+        self._base()
+        for name, image in STOOD_IN.items():
+            if name != "node" or not self.has_image(image):
+                self.build(STANDINS / f"{name}.containerfile", image, context=self._context(name))
 
     def _base(self):
         if self.has_image("localhost/deploy-base"):
