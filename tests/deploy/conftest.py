@@ -12,7 +12,8 @@ import time
 import pytest
 
 sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[2] / "scripts")]
-from engine import HUB, ROOT, Engine  # noqa: E402
+from client import API  # noqa: E402
+from engine import HUB, ROOT, Engine, wait  # noqa: E402
 from stack import NAMES, Stack  # noqa: E402
 
 VERSION, NEXT = "1.0.0", "1.1.0"
@@ -83,12 +84,12 @@ def stack(engine, images, figures, tmp_path_factory):
     try:
         figures["from `up` to all healthy, s"] = round(running.up(), 1)
         yield running
-        logs = {name: engine.podman("logs", name, check=False) for name in NAMES}
+        logs = running.logs()
         running.compose("stop")
         codes = {name: engine.inspect(name)["State"]["ExitCode"] for name in NAMES}
     except BaseException:
-        for name in NAMES:
-            print(f"--- {name}\n{engine.run('podman', 'logs', '--tail', '25', name, check=False)}")
+        for name, log in running.logs().items():
+            print(f"--- {name}\n{log[-3000:]}")
         raise
     finally:
         running.compose("down", "--volumes", check=False)
@@ -104,7 +105,5 @@ def owner(stack):
     """The access token of a tenant's owner, with the orders service beside the stack."""
     stack.orders()
     token = stack.sign_up("coffeehouse")
-    from engine import wait
-
-    wait("orders to answer", lambda: stack.call("GET", "api.saas.test", "/api/orders/whoami", token=token).status == 200, 30)
+    wait("orders to answer", lambda: stack.call("GET", API, "/api/orders/whoami", token=token).status == 200, 30)
     return token

@@ -5,6 +5,7 @@ Base images that cannot be pulled everywhere are stood in for by images of the s
 Debian's packages (tests/deploy/standins). What is made from this repository is made as it is.
 """
 
+import fcntl
 import json
 import os
 import pathlib
@@ -63,11 +64,17 @@ class Engine:
             "DISABLE_HC_SYSTEMD": "true",
         }
         self.stopped = threading.Event()
-        self.checks = []
-        self.health_log = []
+        self.followed = set()
 
     def __enter__(self):
         (self.root / "context").mkdir(parents=True, exist_ok=True)
+        self.lock = (self.root / "lock").open("w")
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Failure(f"{self.root} is in use by another run") from None
+        # Of a run that was killed.
+        self.socket.unlink(missing_ok=True)
         (self.root / "containers.conf").write_text(CONTAINERS.format(root=self.root))
         for driver in ("overlay", "vfs"):
             (self.root / "storage.conf").write_text(STORAGE.format(root=self.root, driver=driver))
@@ -92,6 +99,7 @@ class Engine:
         self.run("podman", "network", "prune", "--force", check=False)
         self.service.send_signal(signal.SIGTERM)
         self.service.wait(30)
+        self.lock.close()
         if not self.keep:
             # Storage holds mounts and files of other users, which the engine itself removes best.
             self.run("podman", "rmi", "--all", "--force", check=False)
@@ -116,6 +124,13 @@ class Engine:
     def podman(self, *arguments, **options):
         return self.run("podman", *arguments, **options).stdout.strip()
 
+    @staticmethod
+    def begin_with_the_lowest_addresses():
+        """As Docker does each time. CNI gives a container the address after the last, until it comes to
+        those that are meant for somebody; where it was lies outside of this folder."""
+        for last in pathlib.Path("/var/lib/cni/networks").glob("saas_*/last_reserved_ip.*"):
+            last.unlink()
+
     def inspect(self, name):
         done = self.run("podman", "inspect", name, check=False)
         return json.loads(done.stdout)[0] if done.returncode == 0 else None
@@ -135,12 +150,12 @@ class Engine:
         )
 
     def stand_in(self):
-        """Makes every stand-in that is not there yet."""
-        missing = [name for name, image in STOOD_IN.items() if not self.has_image(image)]
-        if missing:
-            self._base()
-        for name in missing:
-            self.build(STANDINS / f"{name}.containerfile", STOOD_IN[name], context=self._context(name))
+        """Makes every stand-in that is not there yet, and again what was changed since: layers are kept, so
+        that this costs nothing. Node's context is fetched from afar, and is taken as it is."""
+        self._base()
+        for name, image in STOOD_IN.items():
+            if name != "node" or not self.has_image(image):
+                self.build(STANDINS / f"{name}.containerfile", image, context=self._context(name))
 
     def _base(self):
         if self.has_image("localhost/deploy-base"):
@@ -176,18 +191,22 @@ class Engine:
         archive.unlink()
         return folder
 
-    # Health: Podman leaves it to systemd's timers to ask, and there may be no systemd.
+    # Health: Podman leaves it to systemd's timers to ask, and there may be no systemd. So it is asked
+    # here, when Docker would ask (version 25 and newer).
 
     def _check_health(self):
+        asked = {}
         while not self.stopped.wait(1):
-            names = self.run("podman", "ps", "--format", "{{.Names}}", check=False).stdout.split()
-            asked = [
-                threading.Thread(target=self.run, args=("podman", "healthcheck", "run", name), kwargs={"check": False})
-                for name in names
-            ]
-            for thread in asked:
+            shown = self.podman("ps", "--format", "{{.ID}} {{.StartedAt}} {{.Names}} {{.Pod}}", check=False)
+            # Kubernetes does not look at images' health checks.
+            running = {tuple(words) for words in map(str.split, shown.splitlines()) if len(words) == 3}
+            for start in running - asked.keys():
+                asked[start] = HealthCheck(self, start[2], float(start[1]))
+            asked = {start: check for start, check in asked.items() if start in running}
+            due = [threading.Thread(target=check.ask) for check in asked.values() if check.is_due()]
+            for thread in due:
                 thread.start()
-            for thread in asked:
+            for thread in due:
                 thread.join()
 
     def health(self, name):
@@ -202,6 +221,17 @@ class Engine:
             wait(f"{name} to be healthy", lambda name=name: self.health(name) == "healthy", seconds,
                  lambda name=name: self.podman("logs", "--tail", "40", name, check=False))
 
+    def follow(self, folder):
+        """From now on, what each container that runs says goes to a file in the folder as well: of one
+        that is replaced nothing else would be left."""
+        for line in self.podman("ps", "--format", "{{.ID}} {{.Names}}").splitlines():
+            if line not in self.followed:
+                self.followed.add(line)
+                identifier, name = line.split()
+                with open(folder / f"{name}-{identifier}.log", "wb") as file:
+                    # It ends with the container.
+                    subprocess.Popen(["podman", "logs", "--follow", identifier], env=self.environment, stdout=file, stderr=file)
+
     def memory(self):
         """Resident memory of each running container, in MiB: what its processes hold."""
         found = {}
@@ -209,6 +239,36 @@ class Engine:
             name, pid = line.split()
             found[name] = sum(map(proportional, descendants(int(pid)))) / 1024
         return found
+
+
+class HealthCheck:
+    """When a container that started then has to be asked, as dockerd has it: every five seconds while it
+    starts, then at its interval; the first time after as long."""
+
+    WHILE_STARTING = 5
+
+    def __init__(self, engine, name, started):
+        self.engine, self.name, self.started, self.is_healthy = engine, name, started, False
+        found = engine.inspect(name) or {}
+        check = found.get("Config", {}).get("Healthcheck") or {}
+        self.is_there = check.get("Test", ["NONE"])[0] != "NONE"
+        self.interval = check.get("Interval", 0) / 1e9 or 30
+        self.start_period = check.get("StartPeriod", 0) / 1e9
+        self.next = started + self._pause(started)
+
+    def is_due(self):
+        return self.is_there and time.time() >= self.next
+
+    def ask(self):
+        done = self.engine.run("podman", "healthcheck", "run", self.name, check=False)
+        self.is_healthy = self.is_healthy or done.returncode == 0
+        self.next = time.time() + self._pause(time.time())
+
+    def _pause(self, now):
+        left = self.started + self.start_period - now
+        if left <= 0 or self.is_healthy:
+            return self.interval
+        return left if left < self.interval else self.WHILE_STARTING
 
 
 def descendants(pid):

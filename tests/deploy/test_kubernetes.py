@@ -3,14 +3,14 @@ migration, PostgreSQL and Redis; and every pod replaced while people work. tests
 what stands in for a cluster."""
 
 import re
-import types
 
 import pytest
-import quickstart
-from cluster import ADMIN, API, NETWORK, NODE, PREFIX, Cluster
+import reader
+from client import ADMIN, API
+from cluster import NETWORK, NODE, PREFIX, Cluster
 from conftest import NEXT, VERSION
 from engine import wait
-from stack import Load
+from load import Load
 
 PLATFORM = ["registry", "core", "gateway", "frontend"]
 FAILED = re.compile(r"panicked at|status_code\W+500")
@@ -91,46 +91,19 @@ def test_what_is_internal_stays_inside(platform):
 
 
 def test_the_quick_start_word_for_word(platform, tmp_path, monkeypatch):
-    """The README's commands over HTTPS, with the example's service outside of the cluster's pods. After
-    each sign-up an operator lets the person in, which production demands."""
+    """With the example's service outside of the cluster's pods."""
     token = platform.saas("core", "token", "create", "--service", "orders").split()[-1]
-    registry = f"http://{NODE}:8001"
-    here = types.SimpleNamespace(
-        gateways=[f"https://{API}:{platform.https}"], registry=registry, password=platform.one_time_password(), processes=[]
-    )
-    monkeypatch.setattr(quickstart, "service_answers", lambda _: len(platform.instances("orders")))
-    environment = quickstart.clean_environment(
-        tmp_path, REGISTRY_URL=registry, REGISTRATION_TOKEN=token, ADVERTISE_ADDRESS=NODE
-    )
-    shell = quickstart.Shell(tmp_path, environment)
-    shell.run(f"""
-        cd {quickstart.ROOT}
-        ask() {{ command curl --cacert {platform.folder}/nginx/tls.pem --resolve {API}:{platform.https}:127.0.0.1 "$@"; }}
-        let_in() {{
-            ask -s $API/core/v1/users -H "Authorization: Bearer $ADMIN" | grep -o '"id":"[^"]*"' | cut -d '"' -f 4 |
-                while read -r person; do
-                    ask -s -X POST $API/core/v1/users/$person/enable -H "Authorization: Bearer $ADMIN"
-                done
-        }}
-        curl() {{ ask "$@"; case "$*" in */auth/signup*) let_in ;; esac; }}
-        python3() {{
-            if [ "$1" = examples/python/orders.py ]; then exec env python3 "$@" --host {NODE} --data {tmp_path}/orders.db
-            else env python3 "$@"; fi; }}
-    """)
-    try:
-        quickstart.run_blocks(here, shell)
-        shell.close()
-    finally:
-        if shell.bash.poll() is None:
-            shell.bash.kill()
+    reader.go_through(platform, NODE, token, tmp_path, monkeypatch)
 
 
 def test_every_pod_is_replaced_under_load_and_no_request_fails(platform, owner, figures):
     before = {app: {each.name for each in platform.pods[app]} for app in PLATFORM}
     with Load(platform, owner) as load:
         platform.apply(NEXT, PLATFORM)
+        # The last ones are in their Services now, and have to answer too.
+        load.wait_for_more(500)
     load.expect_none_failed()
-    figures["kubernetes: requests while every pod was replaced"] = sum(load.counts.values())
+    figures["kubernetes: requests while every pod was replaced"] = load.total
     figures["kubernetes: slowest of them, s"] = round(max(load.slowest.values()), 2)
     for app in PLATFORM:
         assert len(platform.pods[app]) == len(before[app]) and not before[app] & {each.name for each in platform.pods[app]}

@@ -107,10 +107,11 @@ class Edge:
             if values.pop("contentTypeNosniff", False):
                 backend.append("http-after-response set-header X-Content-Type-Options nosniff")
         elif kind == "retry":
-            # HAProxy waits a second between attempts at the same server, and repeats nothing that
-            # was sent.
-            backend += [f"retries {values.pop('attempts')}", "option redispatch 1", "retry-on conn-failure"]
-            values.pop("initialInterval")
+            # The first attempt counts for Traefik. Between two at the same server it waits for once to
+            # twice the interval, HAProxy for the time to connect. Neither repeats what was sent.
+            pause = max(500, round(1400 * seconds(values.pop("initialInterval"))))
+            backend += [f"retries {values.pop('attempts') - 1}", "option redispatch 1", "retry-on conn-failure"]
+            backend.append(f"timeout connect {pause}ms")
         elif kind == "ipAllowList":
             ranges = " ".join(values.pop("sourceRange"))
             status = values.pop("rejectStatusCode", 403)
@@ -130,7 +131,12 @@ class Edge:
         check, options = balancer.pop("healthCheck", None), ""
         if check:
             own.append(f"option httpchk GET {check['path']}")
+            own.append(f"timeout check {int(seconds(check['timeout']) * 1000)}ms")
             options = f" check inter {int(seconds(check['interval']) * 1000)}ms fall 1 rise 1"
+        else:
+            # nginx, told to quit, closes connections that are kept. Traefik repeats a GET then (Go's net/http),
+            # and nothing else; the gateways close no connection that is asked on, so this is not for them.
+            own += ["http-reuse always", "retry-on conn-failure empty-response", "http-request disable-l7-retry if !METH_GET"]
         for number, server in enumerate(balancer.pop("servers")):
             url = urllib.parse.urlsplit(server["url"])
             own.append(f"server s{number} {url.hostname}:{url.port} resolvers names init-addr last,libc,none{options}")
@@ -165,10 +171,11 @@ defaults
 resolvers names
     nameserver network {name_server}:53
     hold valid 500ms
-    hold nx 5s
-    hold refused 5s
-    hold timeout 5s
-    hold other 5s
+    # Traefik asks for the name whenever it connects; HAProxy would give a server up that has none.
+    hold nx 30s
+    hold refused 30s
+    hold timeout 30s
+    hold other 30s
     timeout resolve 500ms
     timeout retry 200ms
 frontend ping
