@@ -12,8 +12,8 @@ from engine import HUB, ROOT
 PLATFORM = ("registry", "core", "gateway", "gateway_b", "frontend")
 SERVICES = ("postgres", "redis", *PLATFORM)
 NAMES = [f"saas_{service}_prod" for service in SERVICES] + ["saas_traefik"]
-# The machine, and where the example's service is, in the network that .env names.
-MACHINE, ORDERS_ADDRESS = "172.30.0.1", "172.30.0.240"
+# The machine, where the example's service is, and the edge, in the network that .env names.
+MACHINE, ORDERS_ADDRESS, EDGE = "172.30.0.1", "172.30.0.240", "172.30.0.250"
 ORDERS = f"""services:
   orders:
     container_name: saas_orders

@@ -2,6 +2,7 @@
 migration, PostgreSQL and Redis; and every pod replaced while people work. tests/deploy/cluster.py says
 what stands in for a cluster."""
 
+import json
 import re
 
 import pytest
@@ -70,6 +71,14 @@ def test_every_replica_is_there_and_registered_by_its_own_address(platform):
     for app in ("registry", "core"):
         found = {each["address"] for each in platform.instances(app)}
         assert found == {each.address for each in platform.pods[app]}, app
+
+
+def test_the_doctor_finds_all_well(platform, owner):
+    """As docs/KUBERNETES.md has it asked; what is wrong is in the failure's text."""
+    report = json.loads(platform.saas("core", "doctor", "--json", "--skip", "public"))
+    ready = [check["subject"].split()[0] for check in report["checks"] if check["group"] == "services" and check["status"] == "ok"]
+    assert {service: ready.count(service) for service in ready} == {"registry": 2, "core": 2, "gateway": 3}, report
+    assert not report["summary"]["warning"], report
 
 
 def test_pods_run_without_rights(platform, engine):

@@ -8,9 +8,9 @@ import pytest
 import reader
 from client import ADMIN, API
 from conftest import NEXT, VERSION
-from engine import wait
+from engine import HUB, wait
 from load import Load
-from stack import MACHINE, NAMES, PLATFORM, SERVICES, container
+from stack import EDGE, MACHINE, NAMES, PLATFORM, SERVICES, container
 
 
 def test_containers_have_no_root_no_capabilities_and_nothing_to_write_to(stack, engine):
@@ -90,6 +90,36 @@ def test_the_quick_start_word_for_word(stack, tmp_path, monkeypatch):
     """With the example's service on the machine beside the stack."""
     token = stack.saas("core", "token", "create", "--service", "orders").split()[-1]
     reader.go_through(stack, MACHINE, token, tmp_path, monkeypatch)
+
+
+def examine(engine, *command):
+    """What `saas doctor` says; all of it if something is wrong."""
+    done = engine.run("podman", *command, "--json", check=False)
+    report = json.loads(done.stdout)
+    wrong = [check for check in report["checks"] if check["status"] == "failed"]
+    assert not wrong and done.returncode == 0, json.dumps(wrong, indent=2)
+    return report["checks"]
+
+
+def test_the_doctor_finds_all_well_from_within_and_from_outside(stack, engine, owner):
+    """As docs/DEPLOYMENT.md has it asked: where core runs, its logs by a pipe, and from another machine."""
+    within = examine(engine, "exec", container("core"), "/usr/local/bin/saas", "doctor", "--security", "--skip", "public,edge")
+    subjects = " ".join(check["subject"] for check in within if check["group"] == "services")
+    assert [subjects.count(service) for service in ("registry", "core", "gateway")] == [1, 1, 2], subjects
+    assert "orders" in [check["subject"] for check in within if check["group"] == "registry"]
+    logs = stack.folder / "core.log"
+    logs.write_text(engine.podman("logs", container("core")))
+    with logs.open() as lines:
+        done = engine.run("podman", "exec", "--interactive", container("core"), "/usr/local/bin/saas", "doctor", "--only", "logs", "--logs", "-", stdin=lines)
+    assert "all well formed" in done.stdout, done.stdout
+    names = ("--add-host", f"{API}:{EDGE}", "--add-host", f"{ADMIN}:{EDGE}")
+    settings = ("--env", f"PUBLIC_URL=https://{API}", "--env", f"CONSOLE_URL=https://{ADMIN}", "--env", "TLS_CA_FILE=/authority.pem")
+    image = f"{HUB}saas-core:{stack.settings['IMAGE_TAG']}"
+    authority = ("--volume", f"{stack.authority}:/authority.pem:ro")
+    outside = examine(
+        engine, "run", "--rm", "--network", "saas_network", *names, *settings, *authority, image, "doctor", "--only", "public,edge"
+    )
+    assert len(outside) > 10 and all(check["status"] == "ok" for check in outside), outside
 
 
 def test_clients_addresses_come_through_and_cannot_be_made_up(stack, owner):
