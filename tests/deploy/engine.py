@@ -125,11 +125,13 @@ class Engine:
         return self.run("podman", *arguments, **options).stdout.strip()
 
     @staticmethod
-    def begin_with_the_lowest_addresses():
-        """As Docker does each time. CNI gives a container the address after the last, until it comes to
-        those that are meant for somebody; where it was lies outside of this folder."""
-        for last in pathlib.Path("/var/lib/cni/networks").glob("saas_*/last_reserved_ip.*"):
-            last.unlink()
+    def give_addresses_after(network, address):
+        """CNI gives a container the address after the last, also where that was a fixed one, until it comes
+        to those that are meant for somebody, or that somebody had: under another hardware address, which
+        the others remember for eight seconds. Docker does neither. Where CNI was lies outside of this folder."""
+        kept = pathlib.Path("/var/lib/cni/networks") / network
+        kept.mkdir(parents=True, exist_ok=True)
+        (kept / "last_reserved_ip.0").write_text(address)
 
     def inspect(self, name):
         done = self.run("podman", "inspect", name, check=False)

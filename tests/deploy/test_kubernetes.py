@@ -73,7 +73,7 @@ def test_every_replica_is_there_and_registered_by_its_own_address(platform):
         assert found == {each.address for each in platform.pods[app]}, app
 
 
-def test_the_doctor_finds_all_well(platform, owner):
+def test_the_doctor_finds_all_well(platform):
     """As docs/KUBERNETES.md has it asked; what is wrong is in the failure's text."""
     report = json.loads(platform.saas("core", "doctor", "--json", "--skip", "public"))
     ready = [check["subject"].split()[0] for check in report["checks"] if check["group"] == "services" and check["status"] == "ok"]
