@@ -205,6 +205,12 @@ def test_weak_secrets_and_open_files(tmp_path):
     report.told("security", "failed", "DATA_DIR", "trust.json", "chmod 700")
     report.told("security", "failed", "saas.toml: holds secrets", "chmod 600")
     report.told("security", "warning", "saas one-time-password")
+    # What tells no secret is no matter; that anybody could put a file there is.
+    (data / "trust.json").chmod(0o600)
+    (data / "one-time-password").chmod(0o600)
+    (data / "run.json").write_text("{}")
+    data.chmod(0o777)
+    doctor(known, "--only", "security", cwd=tmp_path).told("security", "warning", "DATA_DIR", "may write to it")
     # Mended as it says.
     settings.chmod(0o600)
     data.chmod(0o700)

@@ -10,6 +10,8 @@ use saas_config::{Origin, Settings};
 
 use super::super::{finding::Finding, patient::Patient};
 
+/// What tells addresses and a process identifier alone.
+const HARMLESS: [&str; 2] = ["run.json", "lock"];
 /// More files than a data directory has; a stranger's directory is not read to its end.
 const MOST: usize = 1000;
 
@@ -56,7 +58,15 @@ fn data_dir(path: &Path) -> Finding {
     let open = entries.filter(|entry| mode(&entry.path()).is_some_and(|mode| mode & 0o004 != 0));
     let open: Vec<_> = open
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| !HARMLESS.contains(&name.as_str()))
         .collect();
+    if open.is_empty() && own & 0o002 != 0 {
+        return Finding::warning(
+            subject,
+            format!("others on this machine may write to it ({own:o})"),
+            "chmod 700 it; in a container that only this process's user is in, nobody else is there",
+        );
+    }
     if open.is_empty() {
         return Finding::ok(
             subject,
