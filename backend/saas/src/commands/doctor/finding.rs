@@ -104,8 +104,9 @@ impl Finding {
             None => format!("{word:<8} {group}: {subject}: {seen}"),
             Some(advice) => format!("{word:<8} {group}: {subject}: {seen}; {advice}"),
         };
-        // What others answered may hold line breaks.
-        let mut line = told.replace(['\n', '\r'], " ");
+        // What others answered may hold line breaks, and words for the terminal.
+        let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
+        let mut line: String = told.chars().map(plain).collect();
         line.push('\n');
         line
     }
@@ -119,5 +120,20 @@ impl Finding {
             "seen": self.seen,
             "advice": self.advice,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_say_stays_on_its_line_and_does_not_reach_the_terminal() {
+        let said = Finding::failed("core", "not ready: \u{1b}[2Jall is\r\nwell", "look");
+        let line = said.line(CheckGroup::Services);
+        assert_eq!(
+            line,
+            "failed   services: core: not ready:  [2Jall is  well; look\n"
+        );
     }
 }
