@@ -371,6 +371,15 @@ def silent_port():
     return listening, f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
+def test_whoever_repeats_what_it_was_sent_is_not_quoted_with_it(vault, tmp_path):
+    """`refused` looks for every secret in what is said."""
+    echo = lambda body, headers: {"errors": [f"\x1b[2Junavailable: {json.dumps(body)} {headers.get('X-Vault-Token')}"]}
+    for path, settings in (("auth/approle/login", by_role(vault)), ("secret/data/saas/production", by_token(vault))):
+        vault.answers = {path: (503, echo)}
+        said = refused(tmp_path, **settings)
+        assert "answers with status 503" in said and "[secret]" in said and "\x1b" not in said, said
+
+
 def test_a_start_waits_ten_seconds_and_no_longer(tmp_path):
     with Vault() as sealed, Vault() as new, Vault() as standby:
         sealed.sealed, new.initialized, standby.standby = True, False, True

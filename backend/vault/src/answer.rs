@@ -32,7 +32,13 @@ impl Answer {
             text = text.replace(secret, "[secret]");
         }
         let words: Vec<&str> = text.split_whitespace().collect();
-        let text: String = words.join(" ").chars().take(LONGEST).collect();
+        let plain = |letter: &char| !letter.is_control();
+        let text: String = words
+            .join(" ")
+            .chars()
+            .filter(plain)
+            .take(LONGEST)
+            .collect();
         if text.is_empty() {
             text
         } else {
@@ -78,7 +84,7 @@ mod tests {
             said(json!({"errors": ["no role\n of hunter2", "sorry"]})),
             " (no role of [secret], sorry)"
         );
-        assert_eq!(said(json!({"error": "sealed"})), " (sealed)");
+        assert_eq!(said(json!({"error": "sealed\u{1b}\u{7}"})), " (sealed)");
         assert_eq!(said(json!({"errors": []})), "");
         assert_eq!(said(json!(null)), "");
         assert_eq!(

@@ -45,8 +45,8 @@ impl Api {
     }
 
     pub(crate) async fn get(&self, path: &str, token: &Secret) -> Result<Answer, VaultError> {
-        self.well(self.call(Method::GET, path, Some(token), None).await?)
-            .await
+        let answer = self.call(Method::GET, path, Some(token), None).await?;
+        self.well(answer, &[token.expose()]).await
     }
 
     pub(crate) async fn post(
@@ -55,16 +55,19 @@ impl Api {
         token: Option<&Secret>,
         body: &Value,
     ) -> Result<Answer, VaultError> {
-        self.well(self.call(Method::POST, path, token, Some(body)).await?)
-            .await
+        let answer = self.call(Method::POST, path, token, Some(body)).await?;
+        let told = body.as_object().into_iter().flatten();
+        let told = told.filter_map(|(_, value)| value.as_str());
+        let secrets: Vec<&str> = told.chain(token.map(Secret::expose)).collect();
+        self.well(answer, &secrets).await
     }
 
     /// The answer, unless it tells that Vault can do nothing for anybody.
-    async fn well(&self, answer: Answer) -> Result<Answer, VaultError> {
+    async fn well(&self, answer: Answer, secrets: &[&str]) -> Result<Answer, VaultError> {
         let address = self.address.clone();
         match answer.status.as_u16() {
             501 => Err(VaultError::Uninitialised { address }),
-            503 => Err(self.why_not(&answer).await),
+            503 => Err(self.why_not(&answer, secrets).await),
             // A standby that passes nothing on; one that has not seen a write yet; too many requests.
             status @ (307 | 412 | 429 | 472 | 473 | 502 | 504) => Err(VaultError::Unavailable {
                 address,
@@ -76,7 +79,8 @@ impl Api {
     }
 
     /// Why it is not in service: the one thing that it tells everybody.
-    async fn why_not(&self, answer: &Answer) -> VaultError {
+    /// `secrets` are what it was told: whoever answers may be a proxy that repeats what it was sent.
+    async fn why_not(&self, answer: &Answer, secrets: &[&str]) -> VaultError {
         let asked = self.call(Method::GET, "sys/seal-status", None, None).await;
         let json = asked.map(|asked| asked.json).unwrap_or_default();
         let is = |name: &str| json.get(name).and_then(Value::as_bool);
@@ -87,7 +91,7 @@ impl Api {
             _ => VaultError::Unavailable {
                 address,
                 status: answer.status.as_u16(),
-                said: answer.said(&[]),
+                said: answer.said(secrets),
             },
         }
     }
