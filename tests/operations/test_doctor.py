@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from edge import free_ports
 from examined import doctor
+from liar import Liar, page
 from monitored import Program, wait_for
 from production import Production
 from running_platform import BINARY, Platform, call, environment
@@ -143,6 +144,10 @@ def test_lines_of_a_log(one, tmp_path):
     report.told("logs", "failed", "1 of ", "--no-log-prefix")
     assert "a secret word" not in report.text
     doctor(known, "--only", "logs", "--logs", str(tmp_path / "none")).told("logs", "failed", "No such file")
+    # What would be read for ever.
+    os.mkfifo(tmp_path / "pipe")
+    for endless in (tmp_path / "pipe", "/dev/zero"):
+        doctor(known, "--only", "logs", "--logs", str(endless)).told("logs", "failed", "not a regular file", "--logs -")
     bad.write_text("")
     doctor(known, "--only", "logs", "--logs", str(bad)).told("logs", "failed", "no line")
 
@@ -184,6 +189,66 @@ def test_another_public_url(apart):
     report = doctor(known_to(apart, PUBLIC_URL="https://127.0.0.1:1"), "--only", "routes,public")
     assert len([check for check in report.of("routes", "failed") if "PUBLIC_URL here is" in check["seen"]]) == 2
     report.told("public", "failed", "Connection refused", "--only public")
+
+
+def to_liar(liar, tmp_path, **settings):
+    return environment(tmp_path / "data", REGISTRY_URL=liar.url, SECRET_KEY="wQ8s1Zt5Kc0Vb7Xn3Lm9Pd2Rf6Hj4Gy-test", **settings)
+
+
+def test_what_answers_200_without_being_what_it_should(tmp_path):
+    says = {"/health/ready": b"ok", "/v1/services": b"<html>", "/metrics": b"saas_build_info 1"}
+    with Liar(says) as liar:
+        report = doctor(to_liar(liar, tmp_path), "--only", "services")
+        report.told("services", "failed", "answered 200 OK, but not as registry does", "ADVERTISE_ADDRESS")
+        # Another part of the platform is not this one either.
+        says["/health/ready"] = {"status": "ok", "service": "core", "version": "1.0.0", "checks": []}
+        doctor(to_liar(liar, tmp_path), "--only", "services").told("services", "failed", "but not as registry does")
+
+
+def test_a_registry_without_end_and_one_that_counts_too_far(tmp_path):
+    counts = {"up": 2**32 - 1, "down": 2**32 - 1, "draining": 1}
+    orders = {"name": "orders", "is_active": True, "instances": counts}
+    says = {"/v1/services": page(orders), "/v1/gateways": page(), "/v1/routes": page()}
+    with Liar(says) as liar:
+        told = doctor(to_liar(liar, tmp_path), "--only", "registry").told("registry", "warning", "orders")
+        assert f"{2**32 - 1} of {2**33 - 1} instances up" in told
+        says["/v1/services"] = page(orders, after="again")
+        doctor(to_liar(liar, tmp_path), "--only", "registry").told("registry", "failed", "/v1/services has no end")
+        assert liar.asked.count("/v1/services") == 3
+
+
+def test_a_gateway_that_nobody_can_judge(tmp_path):
+    says = {
+        "/v1/services": page(), "/v1/routes": page(), "/api/core/.well-known/openid-configuration": {"issuer": "https://api.example.com"},
+        "/api/core/metrics": None,
+    }
+    with Liar(says) as liar:
+        says["/v1/gateways"] = page({"id": "7", "address": liar.url, "is_live": True})
+        report = doctor(to_liar(liar, tmp_path), "--only", "routes", "--timeout", "1")
+        report.told("routes", "warning", "issuer https://api.example.com, which was compared with nothing", "PUBLIC_URL")
+        # What gave no answer is not called closed.
+        report.told("routes", "failed", "/api/core/metrics: ", "look into its log")
+        report = doctor(to_liar(liar, tmp_path, PUBLIC_URL="https://api.example.com"), "--only", "routes")
+        report.told("routes", "ok", "leads to core, issuer https://api.example.com")
+
+
+def test_prometheus_without_a_watchdog_that_fires(one):
+    alert = {"name": "Watchdog", "type": "alerting", "health": "ok", "state": "inactive"}
+    prometheus = {"/api/v1/targets": {"data": {"activeTargets": []}}, "/api/v1/rules": {"data": {"groups": [{"rules": [alert]}]}}}
+    with Liar(prometheus) as liar:
+        known = environment(one.data)
+        report = doctor(known, "--only", "metrics", "--prometheus", liar.url)
+        report.told("metrics", "failed", "Watchdog does not fire")
+        report.told("metrics", "failed", "core, gateway, registry not read at all")
+        alert["state"] = "firing"
+        assert "Watchdog" not in doctor(known, "--only", "metrics", "--prometheus", liar.url).text
+
+
+def test_a_password_in_the_address_of_prometheus_is_not_repeated(one):
+    for address in ("http://somebody:a-secret-word@127.0.0.1:1", "http://127.0.0.1:1/?token=a-secret-word", "a-secret-word"):
+        told = subprocess.run([BINARY, "doctor", "--prometheus", address], env=environment(one.data), capture_output=True, text=True, timeout=60)
+        assert told.returncode == 2 and told.stderr.startswith("saas: --prometheus is not an address"), told
+        assert "a-secret-word" not in told.stdout + told.stderr
 
 
 def test_weak_secrets_and_open_files(tmp_path):
@@ -293,6 +358,7 @@ http {{
         ssl_protocols TLSv1 TLSv1.1 TLSv1.2;
         ssl_ciphers ALL:@SECLEVEL=0;
         add_header Access-Control-Allow-Origin *;
+        add_header Strict-Transport-Security "max-age=0; includeSubDomains";
         location / {{ return 200 "everything to everybody"; }}
     }}
 }}

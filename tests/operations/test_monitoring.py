@@ -18,7 +18,9 @@ import yaml
 
 import monitored
 from examined import doctor
+from edge import free_ports
 from monitored import METRICS_TOKEN, MONITORING, uncommented, wait_for
+from production import Production
 from running_platform import ROOT, call
 
 RULES = sorted((MONITORING / "rules").glob("*.yml"))
@@ -314,6 +316,15 @@ def test_the_doctor_asks_prometheus(watch):
         report = examined(watch, elsewhere)
         report.told("metrics", "failed", "Prometheus targets", "--prometheus")
         report.told("metrics", "failed", "Prometheus alert rules")
+
+
+def test_the_doctor_sees_that_prometheus_reads_another_platform(watch):
+    """Same names of jobs, none of whose targets is of this platform."""
+    with Production(free_ports(1)) as other:
+        known = other.environment(DATA_DIR=f"{other.folder.name}/doctor", REGISTRY_URL=other.registry)
+        ask = lambda: doctor(known, "--only", "metrics", "--prometheus", watch.url)
+        told = wait_for("a sound Prometheus", lambda: ask().told("metrics", "failed", "Prometheus targets", "not another's"))
+        assert all(f"{part} 127.0.0.1" in told for part in ("registry", "core", "gateway")), told
 
 
 def test_rules_are_evaluated(watch):

@@ -189,6 +189,49 @@ def test_a_start_that_fails_says_in_one_line_what_to_do(scene, case):
     assert "a-password-that-is-not-told" not in done.stdout + done.stderr
 
 
+TOLD_NOBODY = "a-password-that-is-not-told"
+WITH_PASSWORD = f"http://somebody:{TOLD_NOBODY}@10.0.0.1:4317"
+WITH_TOKEN = f"https://10.0.0.1/?token={TOLD_NOBODY}"
+
+
+@pytest.mark.parametrize("value", [WITH_PASSWORD, WITH_TOKEN, WITH_TOKEN.replace("?", "#"), "x" * 80 + TOLD_NOBODY])
+@pytest.mark.parametrize(
+    "setting", ["OTEL_EXPORTER_OTLP_ENDPOINT", "VAULT_ADDR", "PUBLIC_URL", "CONSOLE_URL", "REGISTRY_URL", "CORS_ORIGINS", "TRUSTED_PROXIES", "LOG_LEVEL", "ACME_DIRECTORY"]
+)
+def test_a_refusal_does_not_repeat_what_may_be_a_secret(scene, setting, value):
+    changes = {setting: value}
+    if setting == "ACME_DIRECTORY":
+        changes |= {"ACME_DOMAINS": "api.example.com", "ACME_EMAIL": "ops@example.com"}
+    done = scene.start(["config", "check", "--role", "up"], **changes)
+    assert done.returncode == 2, done
+    assert setting in done.stderr and TOLD_NOBODY not in done.stdout + done.stderr, done
+
+
+def test_a_file_that_is_no_toml_does_not_show_what_it_holds(scene):
+    for line in (f"secret_key = {TOLD_NOBODY}", f'secret_key = "{TOLD_NOBODY}', f"secret_key: {TOLD_NOBODY}"):
+        with_file(scene, "saas.toml", line + "\n")
+        done = scene.start(CORE, SECRET_KEY=None)
+        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done
+        assert "saas.toml" in done.stderr and TOLD_NOBODY not in done.stderr, done
+
+
+def test_a_refusal_is_one_line_whatever_the_value_holds(scene):
+    done = scene.start(CORE, LOG_LEVEL="loud\nsaas: all is well\u001b[2J\u202e", DATA_DIR=f"{scene.folder}/data")
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done
+    assert "saas: LOG_LEVEL = `loud saas: all is well" in done.stderr
+    assert not {"\u001b", "\u202e"} & set(done.stderr)
+
+
+def test_an_address_of_redis_that_nobody_can_read_is_refused_before_anything_starts(scene):
+    refused = {"REDIS_URL": f"redis://:{TOLD_NOBODY}@127.0.0.1:port/0"}
+    checked = scene.start(["config", "check", "--role", "registry"], **refused)
+    started = scene.start(["registry"], **refused)
+    assert checked.returncode == started.returncode == 2
+    assert checked.stderr == started.stderr and checked.stderr.startswith("saas: REDIS_URL cannot be used"), checked
+    assert TOLD_NOBODY not in checked.stdout + checked.stderr + started.stdout
+    assert "serving" not in started.stdout
+
+
 def message(process, wanted):
     """The line of the log with that message."""
 

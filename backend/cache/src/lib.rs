@@ -44,6 +44,14 @@ pub enum CacheError {
     Resting,
 }
 
+/// Whether an address of Redis can be understood; nobody is asked.
+///
+/// # Errors
+/// Those of [`Cache::redis`].
+pub fn check_address(url: &str, authorities: Option<&Path>) -> Result<(), CacheError> {
+    remote::client(url, authorities).map(drop)
+}
+
 /// Where cached values are kept. Cloning shares the store.
 #[derive(Clone, Debug)]
 pub enum Cache {

@@ -7,6 +7,10 @@ use crate::{
     SettingInfo, Signup, sources::Resolved,
 };
 
+/// Bytes of a value that a message repeats. What is longer is a key or a file's content in the wrong
+/// place.
+const LONGEST_QUOTED: usize = 80;
+
 impl Resolved {
     /// A value read by `read`, whose error completes "is not valid: …".
     pub(crate) fn read<T>(
@@ -20,7 +24,7 @@ impl Resolved {
         let shown = !SettingInfo::find(name).is_some_and(|setting| setting.secret);
         read(text).map(Some).map_err(|reason| ConfigError::Invalid {
             name,
-            value: shown.then(|| text.chars().take(80).collect()),
+            value: quotable(text).filter(|_| shown).map(str::to_owned),
             origin: self.origin(name),
             reason,
         })
@@ -107,10 +111,13 @@ impl Resolved {
 
     pub(crate) fn networks(&self, name: &'static str) -> Result<Networks, ConfigError> {
         let networks = self.read(name, |text| {
-            let networks = items(text).map(IpNetwork::from_str);
-            networks
-                .collect::<Result<Networks, _>>()
-                .map_err(|error| error.to_string())
+            let network = |item: &str| {
+                IpNetwork::from_str(item).map_err(|error| match quotable(item) {
+                    Some(_) => error.to_string(),
+                    None => "expected ranges of addresses such as `10.0.0.0/8`".to_owned(),
+                })
+            };
+            items(text).map(network).collect::<Result<Networks, _>>()
         })?;
         Ok(networks.unwrap_or_default())
     }
@@ -153,6 +160,13 @@ impl Resolved {
     }
 }
 
+/// The text, if a message may repeat it: it is short, and cannot be an address with a password, or
+/// with a token in its query, that was put where none belongs.
+pub(crate) fn quotable(text: &str) -> Option<&str> {
+    let may_hold_secret = text.contains(['@', '?', '#']) || text.len() > LONGEST_QUOTED;
+    (!may_hold_secret).then_some(text)
+}
+
 fn number<T: FromStr + PartialOrd + Copy>(text: &str, least: T, most: T) -> Option<T> {
     let number = text.trim().parse().ok()?;
     (number >= least && number <= most).then_some(number)
@@ -185,14 +199,17 @@ fn items(text: &str) -> impl Iterator<Item = &str> {
 /// writes it into `Origin`.
 pub(crate) fn web_origin(text: &str) -> Result<String, String> {
     let expected = || {
+        // Which item of a list it is; alone it stands before this already.
+        let which = quotable(text).map_or_else(|| "this".to_owned(), |text| format!("`{text}`"));
         format!(
-            "`{text}` is not an address such as `https://api.example.com`, without path or query"
+            "{which} is not an address such as `https://api.example.com`, without user, password, path or query"
         )
     };
     let url: http::Uri = text.trim().parse().map_err(|_| expected())?;
     let scheme = url.scheme_str().ok_or_else(expected)?.to_ascii_lowercase();
     let authority = url.authority().ok_or_else(expected)?;
-    let plain = matches!(url.path(), "" | "/") && url.query().is_none();
+    // A fragment is not part of what was read.
+    let plain = matches!(url.path(), "" | "/") && url.query().is_none() && !text.contains('#');
     let implied = match scheme.as_str() {
         "http" => 80,
         "https" => 443,

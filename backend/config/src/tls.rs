@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{ConfigError, Environment, Secret, sources::Resolved};
+use crate::{ConfigError, Environment, Secret, parse::quotable, sources::Resolved};
 
 /// Let's Encrypt.
 const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
@@ -79,7 +79,7 @@ impl TlsSettings {
 fn invalid(from: &Resolved, name: &'static str, reason: &str) -> ConfigError {
     ConfigError::Invalid {
         name,
-        value: from.text(name).map(str::to_owned),
+        value: from.text(name).and_then(quotable).map(str::to_owned),
         origin: from.origin(name),
         reason: reason.to_owned(),
     }

@@ -69,7 +69,7 @@ fn endpoint(text: &str) -> Result<String, String> {
     if authority.port_u16() == Some(4317) {
         return Err("4317 is the port for gRPC; take the one for HTTP, usually 4318".to_owned());
     }
-    let is_sound = matches!(url.scheme_str(), Some("http" | "https")) && url.query().is_none();
+    let is_sound = matches!(url.scheme_str(), Some("http" | "https")) && !text.contains(['?', '#']);
     is_sound.then(|| text.to_owned()).ok_or_else(expected)
 }
 

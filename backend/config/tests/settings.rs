@@ -153,7 +153,7 @@ fn a_value_of_the_wrong_kind_is_named_with_what_was_expected() {
             "is not a range of addresses",
         ),
         ("CORS_ORIGINS", "example.com", "is not an address such as"),
-        ("PUBLIC_URL", "https://a.test/path", "without path or query"),
+        ("PUBLIC_URL", "https://a.test/path", "path or query"),
         (
             "ADMIN_EMAIL",
             "nobody",

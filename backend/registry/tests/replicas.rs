@@ -152,14 +152,16 @@ async fn a_gateway_reports_to_one_and_the_other_answers_the_drain() {
     one.register("orders", "a", 60).await.expect(201);
     let gateway = Uuid::from_u128(7);
     one.report(gateway, None, &json!({})).await;
+    let mut stream = one.stream(None).await;
     let path = "/v1/services/orders/instances/a/drain";
     let report = two
         .call("POST", path, &two.operator(), &Value::Null)
         .await
         .expect(200);
     assert_eq!(report.body["waiting_for"], json!([gateway]));
-    let mut stream = one.stream(None).await;
-    stream.next().await.unwrap();
+    // Written by `two`, it reaches `one` a moment later; a gateway that has seen only what `one` had
+    // before is rightly waited for.
+    stream.until_instances("orders", &[("a", "draining")]).await;
     let path = format!("{path}?wait=60");
     let operator = two.operator();
     // Its lease of six seconds begins anew, however long the lines before took.

@@ -9,6 +9,7 @@ mod failure;
 pub mod host_name;
 pub mod platform;
 mod settings;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -46,7 +47,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match done {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("saas: {failure}");
+            eprintln!("saas: {}", terminal::plain(&failure.to_string()));
             failure.exit_code()
         }
     }

@@ -4,6 +4,7 @@ mod advertise;
 mod assemble;
 mod console_files;
 mod first_word;
+pub(crate) mod fit;
 mod parts;
 pub mod run_file;
 mod traces;

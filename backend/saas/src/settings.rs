@@ -8,7 +8,7 @@ use saas_domain::{Clock, Random};
 use saas_telemetry::VaultMetrics;
 use saas_vault::{Keeper, Secrets, Session};
 
-use crate::{Failure, commands::block_on};
+use crate::{Failure, commands::block_on, terminal::plain};
 
 /// How long a start waits for a Vault that is not in service yet.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -57,7 +57,7 @@ pub(crate) fn sources() -> Result<Sources, Failure> {
         Ok((sources, notes))
     })?;
     for note in notes {
-        eprintln!("saas: {note}");
+        eprintln!("saas: {}", plain(&note));
     }
     Ok(sources)
 }

@@ -9,7 +9,9 @@ use crate::{
     Failure,
     cli::{ForRole, InLanguage, Output},
     commands::print,
+    platform::fit,
     settings,
+    terminal::plain,
 };
 
 /// Checks the settings for a role; every complaint, not just the first.
@@ -20,10 +22,12 @@ pub(crate) fn check(role: ForRole) -> Result<ExitCode, Failure> {
         ForRole::Gateway => Role::Gateway,
         ForRole::Core => Role::Core,
     };
-    let complaints = Settings::from_sources(role, &settings::sources()?)?.validate();
+    let settings = Settings::from_sources(role, &settings::sources()?)?;
+    let complaints = settings.validate();
     for complaint in &complaints {
-        eprintln!("saas: {complaint}");
+        eprintln!("saas: {}", plain(&complaint.to_string()));
     }
+    fit::look(&settings)?;
     if complaints.is_empty() {
         println!("the settings are fit for `saas {}`", role.as_str());
         return Ok(ExitCode::SUCCESS);

@@ -19,6 +19,7 @@ mod version;
 
 use std::{collections::BTreeSet, process::ExitCode};
 
+use http::Uri;
 use serde_json::json;
 
 use crate::{
@@ -46,6 +47,7 @@ const ORDER: [CheckGroup; 10] = [
 /// Runs the checks that were asked for; exit status 0 if none failed, 1 otherwise.
 pub(crate) fn run(command: &Doctor) -> Result<ExitCode, Failure> {
     let groups = chosen(command);
+    check_prometheus(command.prometheus.as_deref())?;
     let patient = Patient::new(command)?;
     let mut all = Vec::new();
     for group in groups {
@@ -74,6 +76,23 @@ pub(crate) fn run(command: &Doctor) -> Result<ExitCode, Failure> {
         ))?;
     }
     Ok(ExitCode::from(u8::from(failed > 0)))
+}
+
+/// A password in the address would be printed with what was seen there; nothing repeats it here.
+fn check_prometheus(address: Option<&str>) -> Result<(), Failure> {
+    let is_sound = |address: &str| {
+        let uri = address.parse::<Uri>().ok();
+        uri.is_some_and(|uri| {
+            let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+            is_web && !address.contains(['@', '?', '#'])
+        })
+    };
+    if address.is_none_or(is_sound) {
+        return Ok(());
+    }
+    Err(Failure::correctable(
+        "--prometheus is not an address such as http://prometheus:9090, without user, password or query",
+    ))
 }
 
 fn chosen(command: &Doctor) -> Vec<CheckGroup> {

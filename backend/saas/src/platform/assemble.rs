@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Form, Platform, advertise, console_files, first_word,
+    fit::{self, bad_redis_url},
     parts::{CorePart, GatewayPart, RegistryPart},
     run_file::{self, RunFile},
     traces::Tracing,
@@ -128,10 +129,7 @@ pub(crate) async fn start(
     } else {
         None
     };
-    if let Some(authorities) = &settings.tls.ca_file {
-        // What needs them may be called much later.
-        saas_tls::authorities(authorities)?;
-    }
+    fit::look(&settings)?;
     let sockets = Sockets::bind(form, &settings, tls)?;
     let run = sockets.run_file();
     let gateway_address = sockets.gateway_address();
@@ -357,10 +355,6 @@ fn open_buckets(settings: &Settings) -> Result<Option<SharedBuckets>, Failure> {
     let authorities = settings.tls.ca_file.as_deref();
     let buckets = SharedBuckets::new(url.expose(), authorities, SharedBuckets::ANSWER_WITHIN);
     buckets.map(Some).map_err(bad_redis_url)
-}
-
-fn bad_redis_url(error: saas_cache::CacheError) -> Failure {
-    Failure::correctable("REDIS_URL cannot be used").because(error)
 }
 
 fn serve_on(

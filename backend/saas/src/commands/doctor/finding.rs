@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::CheckGroup;
+use crate::{cli::CheckGroup, terminal::plain};
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,9 +104,7 @@ impl Finding {
             None => format!("{word:<8} {group}: {subject}: {seen}"),
             Some(advice) => format!("{word:<8} {group}: {subject}: {seen}; {advice}"),
         };
-        // What others answered may hold line breaks, and words for the terminal.
-        let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
-        let mut line: String = told.chars().map(plain).collect();
+        let mut line = plain(&told);
         line.push('\n');
         line
     }

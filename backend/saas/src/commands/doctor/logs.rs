@@ -48,7 +48,7 @@ pub(super) fn look(patient: &Patient, from: Option<&Path>) -> Finding {
     let found = if path == Path::new("-") {
         read(io::stdin().lock())
     } else {
-        File::open(path).and_then(|file| read(BufReader::new(file)))
+        open(path).and_then(|file| read(BufReader::new(file)))
     };
     match found {
         Err(error) => Finding::failed(
@@ -75,6 +75,17 @@ pub(super) fn look(patient: &Patient, from: Option<&Path>) -> Finding {
             "set LOG_FORMAT=json; take lines of other programs out, and prefixes with --no-log-prefix",
         ),
     }
+}
+
+/// A pipe that nobody writes to, or a device, would be read for ever; standard input is there for
+/// those.
+fn open(path: &Path) -> io::Result<File> {
+    if !path.metadata()?.is_file() {
+        return Err(io::Error::other(
+            "is not a regular file; give a pipe by `--logs -`",
+        ));
+    }
+    File::open(path)
 }
 
 #[derive(Debug, Default)]
@@ -107,8 +118,9 @@ fn read(mut from: impl BufRead) -> io::Result<Lines> {
 fn well_formed(line: &[u8]) -> Result<(), String> {
     let object: Map<String, Value> =
         serde_json::from_slice(line).map_err(|_| "is no JSON object".to_owned())?;
-    if let Some(missing) = NAMES.iter().find(|name| !object.contains_key(**name)) {
-        return Err(format!("has no `{missing}`"));
+    let is_text = |name: &str| object.get(name).is_some_and(Value::is_string);
+    if let Some(missing) = NAMES.iter().find(|name| !is_text(name)) {
+        return Err(format!("has no text in `{missing}`"));
     }
     let time = object.get("@timestamp").and_then(Value::as_str);
     let is_time = time.is_some_and(|time| DateTime::parse_from_rfc3339(time).is_ok());
@@ -128,10 +140,12 @@ mod tests {
         let all_good = read(format!("{GOOD}\n\n{GOOD}\n").as_bytes()).unwrap();
         assert_eq!((all_good.all, all_good.faulty), (2, 0));
         let no_level = GOOD.replace("log.level", "level");
+        let number = GOOD.replace(r#""8.11.0""#, "8.11");
         let no_time = GOOD.replace("2026-01-02T03:04:05.678Z", "yesterday");
         for (bad, fault) in [
             ("core | starting".to_owned(), "is no JSON object"),
-            (no_level, "has no `log.level`"),
+            (no_level, "has no text in `log.level`"),
+            (number, "has no text in `ecs.version`"),
             (no_time, "has no time in `@timestamp`"),
         ] {
             let found = read(format!("{GOOD}\n{bad}\n{bad}").as_bytes()).unwrap();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     finding::Finding,
@@ -13,8 +13,14 @@ use super::{
 
 /// What every process of the platform tells.
 const FAMILY: &str = "saas_build_info";
+/// By which a process is known again in what Prometheus has read, by whatever name it reaches it.
+const STARTED: &str = "process_start_time_seconds";
+/// Seconds by which two times that are the same may differ as text.
+const SAME: f64 = 0.005;
 /// Fires always, so that somebody notices when alerts stop coming.
 const WATCHDOG: &str = "Watchdog";
+/// The state of an alert that is sent.
+const FIRING: &str = "firing";
 /// Jobs of the platform's own processes.
 const OWN: [&str; 3] = ["registry", "core", "gateway"];
 
@@ -39,6 +45,17 @@ struct Target {
 }
 
 #[derive(Deserialize)]
+struct Samples {
+    result: Vec<Sample>,
+}
+
+#[derive(Deserialize)]
+struct Sample {
+    /// When, and the value as text.
+    value: (f64, String),
+}
+
+#[derive(Deserialize)]
 struct Rules {
     groups: Vec<RuleGroup>,
 }
@@ -60,7 +77,8 @@ struct Rule {
 
 pub(super) async fn look(patient: &Patient, prometheus: Option<&str>) -> Vec<Finding> {
     let members = patient.members().await;
-    let mut findings = join_all(members.iter().map(|member| given(patient, member))).await;
+    let given = join_all(members.iter().map(|member| given(patient, member))).await;
+    let (mut findings, started): (Vec<_>, Vec<_>) = given.into_iter().unzip();
     let Some(prometheus) = prometheus else {
         findings.push(Finding::skipped(
             "Prometheus",
@@ -70,65 +88,87 @@ pub(super) async fn look(patient: &Patient, prometheus: Option<&str>) -> Vec<Fin
         return findings;
     };
     let prometheus = prometheus.trim_end_matches('/');
-    findings.push(read(patient, prometheus, &members).await);
+    let started: Vec<_> = members.iter().zip(started).collect();
+    findings.push(match read(patient, prometheus, &started).await {
+        Ok(finding) => finding,
+        Err(why) => Finding::failed(
+            "Prometheus targets",
+            why,
+            "check the address given with --prometheus, and that it runs",
+        ),
+    });
     findings.extend(rules(patient, prometheus).await);
     findings
 }
 
-async fn given(patient: &Patient, member: &Member) -> Finding {
+/// Whether a process gives metrics, and when it started.
+async fn given(patient: &Patient, member: &Member) -> (Finding, Option<f64>) {
     let subject = member.subject();
     let url = format!("{}/metrics", member.url);
-    match patient.get(&url, patient.metrics_token()).await {
-        Err(why) => Finding::failed(subject, why, "look into its log"),
-        Ok(answer) => match answer.status {
-            StatusCode::OK if String::from_utf8_lossy(&answer.body).contains(FAMILY) => {
-                Finding::ok(subject, "gives metrics")
-            }
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Finding::failed(
-                subject,
-                "does not give metrics to this METRICS_TOKEN",
-                "give every process, Prometheus and this command the same METRICS_TOKEN",
-            ),
-            status => Finding::failed(
-                subject,
-                format!("answered {status} for /metrics, without {FAMILY}"),
-                "something else listens there; check the address it registered (ADVERTISE_ADDRESS)",
-            ),
-        },
-    }
+    let answer = match patient.get(&url, patient.metrics_token()).await {
+        Ok(answer) => answer,
+        Err(why) => return (Finding::failed(subject, why, "look into its log"), None),
+    };
+    let text = String::from_utf8_lossy(&answer.body);
+    let finding = match answer.status {
+        StatusCode::OK if text.contains(FAMILY) => Finding::ok(subject, "gives metrics"),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Finding::failed(
+            subject,
+            "does not give metrics to this METRICS_TOKEN",
+            "give every process, Prometheus and this command the same METRICS_TOKEN",
+        ),
+        status => Finding::failed(
+            subject,
+            format!("answered {status} for /metrics, without {FAMILY}"),
+            "something else listens there; check the address it registered (ADVERTISE_ADDRESS)",
+        ),
+    };
+    (finding, started(&text))
 }
 
-async fn ask<T: serde::de::DeserializeOwned>(patient: &Patient, url: &str) -> Result<T, String> {
-    let answer = patient.get(url, None).await?;
+fn started(metrics: &str) -> Option<f64> {
+    let mut lines = metrics.lines();
+    let line = lines.find(|line| line.starts_with(STARTED))?;
+    line.rsplit_once(' ')?.1.parse().ok()
+}
+
+async fn ask<T: DeserializeOwned>(
+    patient: &Patient,
+    prometheus: &str,
+    what: &str,
+) -> Result<T, String> {
+    let answer = patient
+        .get(&format!("{prometheus}/api/v1/{what}"), None)
+        .await?;
     let status = answer.status;
     let envelope = answer.json::<Envelope<T>>();
     let envelope = envelope.filter(|_| status == StatusCode::OK);
     envelope
         .map(|envelope| envelope.data)
-        .ok_or_else(|| format!("{url} answered {status}, not as Prometheus does"))
+        .ok_or_else(|| format!("{what} was answered {status}, not as Prometheus does"))
 }
 
-async fn read(patient: &Patient, prometheus: &str, members: &[Member]) -> Finding {
+async fn read(
+    patient: &Patient,
+    prometheus: &str,
+    members: &[(&Member, Option<f64>)],
+) -> Result<Finding, String> {
     let subject = "Prometheus targets";
-    let advice = "check the address given with --prometheus, and that it runs";
-    let url = format!("{prometheus}/api/v1/targets?state=active");
-    let targets = match ask::<Targets>(patient, &url).await {
-        Ok(targets) => targets.active_targets,
-        Err(why) => return Finding::failed(subject, why, advice),
-    };
+    let targets: Targets = ask(patient, prometheus, "targets?state=active").await?;
+    let targets = targets.active_targets;
     let read: BTreeSet<&str> = targets.iter().map(|one| one.scrape_pool.as_str()).collect();
-    let expected: BTreeSet<&str> = members.iter().map(|member| member.service).collect();
+    let expected: BTreeSet<&str> = members.iter().map(|(member, _)| member.service).collect();
     let is_read = |service: &str| read.iter().any(|pool| is_of(pool, service));
     let absent: Vec<_> = expected
         .into_iter()
         .filter(|service| !is_read(service))
         .collect();
     if !absent.is_empty() {
-        return Finding::failed(
+        return Ok(Finding::failed(
             subject,
             format!("{} not read at all", absent.join(", ")),
             "use monitoring/prometheus.yml, or in Kubernetes the ServiceMonitor",
-        );
+        ));
     }
     let down = |is_own: bool| {
         let wrong = targets.iter().filter(|one| one.health != "up");
@@ -140,20 +180,36 @@ async fn read(patient: &Patient, prometheus: &str, members: &[Member]) -> Findin
     let (own, others, all) = (down(true), down(false), targets.len());
     if let Some(first) = own.first() {
         let advice = "a wrong METRICS_TOKEN is answered 401; otherwise see whether it runs";
-        return Finding::failed(
-            subject,
-            format!("{} of {all} not up, {first}", own.len()),
-            advice,
-        );
+        let seen = format!("{} of {all} not up, {first}", own.len());
+        return Ok(Finding::failed(subject, seen, advice));
     }
-    match others.first() {
+    // A job of that name may read another platform, or one of two.
+    let samples: Samples = ask(patient, prometheus, &format!("query?query={STARTED}")).await?;
+    let values = samples.result.iter();
+    let times: Vec<f64> = values.filter_map(|one| one.value.1.parse().ok()).collect();
+    let is_unread = |started: f64| times.iter().all(|time| (time - started).abs() > SAME);
+    let unread = members.iter().filter_map(|(member, started)| {
+        started
+            .filter(|started| is_unread(*started))
+            .map(|_| member.subject())
+    });
+    let unread: Vec<_> = unread.collect();
+    if !unread.is_empty() {
+        let seen = format!(
+            "{} not read, unless it started a moment ago",
+            unread.join(", ")
+        );
+        let advice = "see that the jobs of monitoring/prometheus.yml find every process of this platform, and not another's";
+        return Ok(Finding::failed(subject, seen, advice));
+    }
+    Ok(match others.first() {
         None => Finding::ok(subject, format!("all {all} up")),
         Some(first) => Finding::warning(
             subject,
             format!("{} of {all} not up, {first}", others.len()),
             "a service without metrics registers with the metadata `metrics: off`",
         ),
-    }
+    })
 }
 
 /// Whether a pool of Prometheus' is of this job. By a `ServiceMonitor` it is called
@@ -164,8 +220,7 @@ fn is_of(pool: &str, job: &str) -> bool {
 
 async fn rules(patient: &Patient, prometheus: &str) -> Vec<Finding> {
     let subject = "Prometheus alert rules";
-    let url = format!("{prometheus}/api/v1/rules?type=alert");
-    let rules: Vec<Rule> = match ask::<Rules>(patient, &url).await {
+    let rules: Vec<Rule> = match ask::<Rules>(patient, prometheus, "rules?type=alert").await {
         Ok(rules) => rules
             .groups
             .into_iter()
@@ -183,13 +238,14 @@ async fn rules(patient: &Patient, prometheus: &str) -> Vec<Finding> {
         .iter()
         .filter(|rule| rule.kind == "alerting")
         .collect();
-    if !alerts.iter().any(|alert| alert.name == WATCHDOG) {
+    let mut watchdogs = alerts.iter().filter(|alert| alert.name == WATCHDOG);
+    let Some(watchdog) = watchdogs.next() else {
         return vec![Finding::failed(
             subject,
             format!("{} loaded, none of them {WATCHDOG}", alerts.len()),
             "load monitoring/rules, or in Kubernetes the PrometheusRule",
         )];
-    }
+    };
     let broken = alerts.iter().filter(|alert| alert.health == "err");
     let broken: Vec<_> = broken.map(|alert| alert.name.as_str()).collect();
     let mut findings = vec![if broken.is_empty() {
@@ -201,9 +257,16 @@ async fn rules(patient: &Patient, prometheus: &str) -> Vec<Finding> {
             "see the page Rules of Prometheus for the reason",
         )
     }];
+    if watchdog.state != FIRING {
+        findings.push(Finding::failed(
+            subject,
+            format!("{WATCHDOG} does not fire, which it always does where rules are evaluated"),
+            "wait a minute if Prometheus has just started; else see its page Rules",
+        ));
+    }
     let firing = alerts
         .iter()
-        .filter(|alert| alert.state == "firing" && alert.name != WATCHDOG);
+        .filter(|alert| alert.state == FIRING && alert.name != WATCHDOG);
     let firing: BTreeSet<_> = firing.map(|alert| alert.name.as_str()).collect();
     findings.push(if firing.is_empty() {
         Finding::ok("alerts", "none is firing")

@@ -21,8 +21,8 @@ use crate::{
 
 /// Answers are small; metrics of many routes are the largest.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
-/// Pages of the registry's lists that are read, of 200 each.
-const MOST_PAGES: usize = 50;
+/// Items of a list that are read; what goes on after them is no registry of this platform.
+const MOST_ITEMS: usize = 100_000;
 
 /// An answer, whatever its status.
 pub(super) struct Answer {
@@ -244,13 +244,27 @@ impl Patient {
         })
     }
 
+    /// All pages of a list, together within the time for one answer.
     async fn list<T: DeserializeOwned>(&self, url: &str) -> Result<Vec<T>, String> {
+        let pages = tokio::time::timeout(self.within, self.pages(url));
+        let late = |_| {
+            format!(
+                "{url} was not read to its end within {} s",
+                self.within.as_secs()
+            )
+        };
+        pages.await.map_err(late)?
+    }
+
+    async fn pages<T: DeserializeOwned>(&self, url: &str) -> Result<Vec<T>, String> {
         let token = self.operator.as_deref().map_err(Clone::clone)?;
-        let (mut items, mut cursor) = (Vec::new(), String::new());
-        for _ in 0..MOST_PAGES {
-            let answer = self
-                .get(&format!("{url}?limit=200{cursor}"), Some(token))
-                .await?;
+        let (mut items, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let page = match &cursor {
+                None => format!("{url}?limit=200"),
+                Some(cursor) => format!("{url}?limit=200&cursor={cursor}"),
+            };
+            let answer = self.get(&page, Some(token)).await?;
             let status = answer.status;
             let Some(page) = answer
                 .json::<Page<T>>()
@@ -265,11 +279,13 @@ impl Patient {
             };
             items.extend(page.items);
             match page.next_cursor {
-                Some(next) => cursor = format!("&cursor={next}"),
-                None => break,
+                None => return Ok(items),
+                Some(next) if items.len() >= MOST_ITEMS || cursor.as_ref() == Some(&next) => {
+                    return Err(format!("{url} has no end; look into the registry's log"));
+                }
+                next => cursor = next,
             }
         }
-        Ok(items)
     }
 
     /// Asks, and reads the answer to its end.

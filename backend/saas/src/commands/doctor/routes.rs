@@ -77,23 +77,32 @@ async fn through(patient: &Patient, gateway: &Member) -> Vec<Finding> {
         ),
         Err(why) => Finding::failed(&subject, why, "look into its log"),
     });
-    let internal = INTERNAL.map(|path| async move {
-        let answer = patient.get(&format!("{}{path}", gateway.url), None).await;
-        answer
-            .is_ok_and(|answer| answer.status.is_success())
-            .then_some(path)
-    });
-    let passed: Vec<_> = join_all(internal).await.into_iter().flatten().collect();
-    findings.push(if passed.is_empty() {
-        Finding::ok(&subject, "internal addresses are closed")
-    } else {
-        Finding::failed(
+    findings.push(match passed(patient, &gateway.url, &INTERNAL).await {
+        Err(why) => Finding::failed(&subject, why, "look into its log"),
+        Ok(passed) if passed.is_empty() => Finding::ok(&subject, "internal addresses are closed"),
+        Ok(passed) => Finding::failed(
             &subject,
             format!("passes on {}", passed.join(", ")),
             "take out the route that leads there",
-        )
+        ),
     });
     findings
+}
+
+/// Which of these paths are answered with success. Where one is not answered at all, nobody knows.
+pub(super) async fn passed<'a>(
+    patient: &Patient,
+    at: &str,
+    paths: &[&'a str],
+) -> Result<Vec<&'a str>, String> {
+    let asked = paths.iter().map(|path| async move {
+        match patient.get(&format!("{at}{path}"), None).await {
+            Ok(answer) => Ok(answer.status.is_success().then_some(*path)),
+            Err(why) => Err(format!("{path}: {why}")),
+        }
+    });
+    let answers: Result<Vec<_>, String> = join_all(asked).await.into_iter().collect();
+    Ok(answers?.into_iter().flatten().collect())
 }
 
 fn open_route(
@@ -111,18 +120,27 @@ fn open_route(
             advice,
         );
     };
-    match &patient.settings.public_url {
-        Some(public) if *public != discovery.issuer => Finding::failed(
+    let issuer = discovery.issuer;
+    match expected_issuer(patient) {
+        None => Finding::warning(
             subject,
-            format!(
-                "core issues tokens as {}, PUBLIC_URL here is {public}",
-                discovery.issuer
-            ),
+            format!("leads to core, issuer {issuer}, which was compared with nothing"),
+            "set PUBLIC_URL here as it is set there",
+        ),
+        Some(public) if public != issuer => Finding::failed(
+            subject,
+            format!("core issues tokens as {issuer}, PUBLIC_URL here is {public}"),
             "give every process the same PUBLIC_URL and restart them",
         ),
-        _ => Finding::ok(
-            subject,
-            format!("leads to core, issuer {}", discovery.issuer),
-        ),
+        Some(_) => Finding::ok(subject, format!("leads to core, issuer {issuer}")),
     }
+}
+
+/// As whom core issues tokens by the settings here; without `PUBLIC_URL`, that is where the gateway
+/// of this data directory listens.
+fn expected_issuer(patient: &Patient) -> Option<String> {
+    let settings = &patient.settings;
+    let here = patient.run.gateway.as_deref();
+    let here = here.and_then(|url| url.strip_prefix("http://")?.parse().ok());
+    (settings.public_url.is_some() || here.is_some()).then(|| settings.public_url(here))
 }

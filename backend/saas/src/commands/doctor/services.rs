@@ -12,6 +12,9 @@ use super::{
 
 #[derive(Deserialize)]
 struct Report {
+    status: String,
+    /// This and what follows are for those with `METRICS_TOKEN`.
+    service: Option<String>,
     version: Option<String>,
     #[serde(default)]
     checks: Vec<Check>,
@@ -69,9 +72,27 @@ async fn ready(patient: &Patient, member: &Member) -> (Finding, Option<String>) 
             return (Finding::failed(subject, why, advice), None);
         }
     };
+    // A page that says anything with the status 200 is not a process of the platform.
     let report: Option<Report> = answer.json();
-    let version = report.as_ref().and_then(|report| report.version.clone());
-    let checks = report.map(|report| report.checks).unwrap_or_default();
+    let is_its_own = |report: &Report| {
+        let service = report.service.as_deref();
+        service.is_none_or(|service| service == member.service)
+            && matches!(report.status.as_str(), "ok" | "unavailable")
+    };
+    let Some(report) = report.filter(is_its_own) else {
+        let (status, service) = (answer.status, member.service);
+        return (
+            Finding::failed(
+                subject,
+                format!("answered {status}, but not as {service} does"),
+                "something else listens there; check the address it registered (ADVERTISE_ADDRESS)",
+            ),
+            None,
+        );
+    };
+    let Report {
+        version, checks, ..
+    } = report;
     let with = |status: &str| {
         let wrong = checks.iter().filter(|check| check.status == status);
         let told = wrong.map(|check| match &check.detail {
@@ -150,7 +171,7 @@ fn is_own(name: &str) -> bool {
 fn service(service: &Service) -> Finding {
     let counts = &service.instances;
     let subject = &service.name;
-    let all = counts.up + counts.down + counts.draining;
+    let all = u64::from(counts.up) + u64::from(counts.down) + u64::from(counts.draining);
     let seen = format!("{} of {all} instances up", counts.up);
     if !service.is_active {
         let advice = "put it back in service in the console if that is over";

@@ -2,7 +2,12 @@
 
 use http::Request;
 
-use super::super::{finding::Finding, patient::Patient, public::Place, routes::DISCOVERY};
+use super::super::{
+    finding::Finding,
+    patient::Patient,
+    public::Place,
+    routes::{DISCOVERY, passed},
+};
 
 /// An origin that nobody allows.
 const STRANGER: &str = "https://stranger.invalid";
@@ -30,7 +35,7 @@ pub(super) async fn look(patient: &Patient, place: &Place) -> Vec<Finding> {
         }
     };
     let mut wanted = vec![
-        ("strict-transport-security", "max-age="),
+        ("strict-transport-security", ""),
         ("x-content-type-options", "nosniff"),
     ];
     if is_console {
@@ -41,9 +46,11 @@ pub(super) async fn look(patient: &Patient, place: &Place) -> Vec<Finding> {
         ]);
     }
     let is_missing = |(name, value): &(&str, &str)| {
-        answer
-            .header(name)
-            .is_none_or(|header| !header.contains(value))
+        let header = answer.header(name);
+        header.is_none_or(|header| match *name {
+            "strict-transport-security" => !is_strict(header),
+            _ => !header.contains(value),
+        })
     };
     let missing: Vec<_> = wanted
         .iter()
@@ -69,22 +76,29 @@ pub(super) async fn look(patient: &Patient, place: &Place) -> Vec<Finding> {
         _ => Finding::ok(&subject, "pages of a stranger's origin may not call it"),
     });
     if !is_console {
-        let mut open = Vec::new();
-        for path in CLOSED {
-            let asked = patient.get(&format!("{}{path}", place.url), None).await;
-            if asked.is_ok_and(|answer| answer.status.is_success()) {
-                open.push(path);
+        findings.push(match passed(patient, &place.url, &CLOSED).await {
+            Err(why) => Finding::failed(&subject, why, "see the checks of the public address"),
+            Ok(open) if open.is_empty() => {
+                Finding::ok(&subject, "metrics and internal addresses are closed")
             }
-        }
-        findings.push(if open.is_empty() {
-            Finding::ok(&subject, "metrics and internal addresses are closed")
-        } else {
-            Finding::failed(
+            Ok(open) => Finding::failed(
                 &subject,
                 format!("open to everybody: {}", open.join(", ")),
                 "deny them at the edge, as nginx/saas.conf does, and set METRICS_TOKEN",
-            )
+            ),
         });
     }
     findings
+}
+
+/// Whether browsers are told to come back by https alone; `max-age=0` tells them to forget it
+/// (RFC 6797, section 6.1.1).
+fn is_strict(header: &str) -> bool {
+    let directives = header.split(';').map(str::trim);
+    let mut ages = directives.filter_map(|directive| {
+        let (name, value) = directive.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("max-age").then_some(value)
+    });
+    let age = ages.next().map(|age| age.trim().trim_matches('"'));
+    age.is_some_and(|age| age.parse::<u64>().is_ok_and(|seconds| seconds > 0))
 }
