@@ -26,7 +26,9 @@ import urllib.request
 
 import yaml
 
+from collector import Collector
 from running_platform import BINARY, ROOT, call
+from vault_stand_in import Vault
 
 MONITORING = ROOT / "monitoring"
 START_SECONDS = 60
@@ -222,6 +224,10 @@ class Distributed:
         self.secret = secrets.token_hex(32)
         self.password = secrets.token_hex(16)
         self.ports = {name: free_port() for name in ("registry", "core", "gateway", "gateway-b")}
+        # One of them has its secret from Vault and gives traces, so that there are the figures of both.
+        vault, collector = stack.enter_context(Vault()), stack.enter_context(Collector())
+        vault.put(SECRET_KEY=self.secret)
+        self.further = {"VAULT_ADDR": vault.address, "VAULT_TOKEN": vault.token(), "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
         self.services = {name: self.service(name) for name in self.ports}
         for name in self.ports:
             self.ready(name)
@@ -258,7 +264,8 @@ class Distributed:
                 "RATE_LIMIT_PER_ADDRESS": "0",
                 "RATE_LIMIT_PER_TENANT": str(TENANT_LIMIT),
                 f"{role.upper()}_PORT": str(self.ports[name]),
-            },
+            }
+            | (self.further if name == "core" else {}),
         )
 
     def ready(self, name):
