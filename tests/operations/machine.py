@@ -100,7 +100,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 MaxStartups 100
-SetEnv PATH={path} HOME={self.folder} STANDIN_STATE={self.state} CURL_CA_BUNDLE={self.authority.path} IMAGE_TAG=of-the-shell
+SetEnv PATH={path} HOME={self.folder} STANDIN_STATE={self.state} CURL_CA_BUNDLE={self.authority.path} IMAGE_TAG=of-the-shell DOMAIN=of-the-shell SECRET_KEY=of-the-shell
 """)
         # sshd starts itself again for each connection and wants to be named by its whole path.
         command = ["/usr/sbin/sshd", "-D", "-e", "-f", configuration]
