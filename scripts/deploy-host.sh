@@ -88,7 +88,7 @@ run() {
 
     write_down "$previous"
     stage=forwards
-    if put_in_place "$run" && set_tag "$version" && replace "$version" migrate && is_well "$version"; then
+    if put_in_place "$run" && set_tag "$version" && may_go_on && replace "$version" migrate && is_well "$version"; then
         rm -f .deploy/unfinished
         stage=well
         tell_what_was_left
@@ -145,7 +145,8 @@ remember_previous() {
     rm -rf .deploy/previous.new
     mkdir -p .deploy/previous.new
     for file in "${files[@]}"; do
-        [ ! -e "$file" ] || copy "$file" ".deploy/previous.new/$file" || refuse "$PWD/.deploy cannot be written to; nothing was touched"
+        [ ! -e "$file" ] || copy "$file" ".deploy/previous.new/$file" ||
+            { rm -rf .deploy/previous.new && refuse "$PWD/.deploy cannot be written to; nothing was touched"; }
     done
     rm -rf .deploy/previous
     mv -T .deploy/previous.new .deploy/previous
@@ -196,7 +197,8 @@ copy() {
 
 write_down() {
     rm -rf .deploy/unfinished.new && echo "$1" >.deploy/unfinished.new && sync .deploy/unfinished.new &&
-        mv -fT .deploy/unfinished.new .deploy/unfinished || refuse "$PWD/.deploy cannot be written to; nothing was touched"
+        mv -fT .deploy/unfinished.new .deploy/unfinished ||
+        { rm -rf .deploy/unfinished.new && refuse "$PWD/.deploy cannot be written to; nothing was touched"; }
 }
 
 # The copy first, so that owner and mode are those of the file; and it replaces the file only if

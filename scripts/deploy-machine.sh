@@ -8,11 +8,6 @@ free_mib=2048
 
 check_machine() {
     local tool place free file
-    for tool in docker curl flock tail awk cmp realpath timeout find xargs; do
-        command -v "$tool" >/dev/null || refuse "$tool is needed on this machine and was not found"
-    done
-    docker compose version >/dev/null 2>&1 || refuse "docker compose does not run here: is Compose 2 installed?"
-    docker info >/dev/null 2>&1 || refuse "Docker does not answer $(id -un): does it run, and is $(id -un) in the group docker?"
     [ -f .env ] || refuse "there is no .env in $PWD: make one with 'saas config generate', see docs/DEPLOYMENT.md"
     [ -r .env ] && [ -w .env ] && [ -w . ] || refuse "$PWD and its .env have to belong to $(id -un)"
     for file in "$(realpath .env)" "${files[@]}"; do
@@ -22,6 +17,11 @@ check_machine() {
         until [ -e "$place" ]; do place=$(dirname "$place"); done
         [ -d "$place" ] && [ -w "$place" ] || refuse "$place has to be a folder that $(id -un) may write to"
     done
+    for tool in docker curl flock tail awk cmp realpath timeout find xargs; do
+        command -v "$tool" >/dev/null || refuse "$tool is needed on this machine and was not found"
+    done
+    docker compose version >/dev/null 2>&1 || refuse "docker compose does not run here: is Compose 2 installed?"
+    docker info >/dev/null 2>&1 || refuse "Docker does not answer $(id -un): does it run, and is $(id -un) in the group docker?"
     [ -n "$(setting IMAGE_PREFIX)" ] || refuse "IMAGE_PREFIX is empty in $PWD/.env: set it to where the images come from, such as ghcr.io/your-organisation/"
     [ -n "$(setting DOMAIN)" ] || refuse "DOMAIN is empty in $PWD/.env"
     for place in . "$(docker info --format '{{.DockerRootDir}}' 2>/dev/null)"; do

@@ -140,7 +140,7 @@ while :; do
     case $status in
     0 | 1 | 2 | 3) exit "$status" ;;
     # What was sent may still be on its way there.
-    127) [ "$((absent += 1))" -le 5 ] || { echo "deploy: the connection broke, and $host has nothing of a deployment $run; whether it begins later, $directory/.deploy there tells" >&2 && exit 3; } ;;
+    127) [ "$((absent += 1))" -le 3 ] || { echo "deploy: the connection broke, and $host has nothing of a deployment $run; whether it begins later, $directory/.deploy there tells" >&2 && exit 3; } ;;
     255 | 129 | 13[0-9] | 14[0-3]) ;; # the connection broke, or the ssh here was ended
     *) echo "deploy: $host does not know how it ended ($status); look at $directory/$run/log there" >&2 && exit 3 ;;
     esac

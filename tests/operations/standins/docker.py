@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import sys
 import time
 
@@ -74,6 +75,7 @@ def compose(file, what, *words):
         case "pull":
             if words == ("--quiet", "traefik"):
                 return 0
+            wait_for_leave(f"pull {tag}")
             with State() as state:
                 if tag not in state["published"]:
                     return wrong(f"manifest for {tag} not found", int(not state.get("forgiving_pull")))
@@ -144,10 +146,8 @@ def inspect(form, name):
 
 
 def setting(name):
-    for line in pathlib.Path(".env").read_text().splitlines():
-        if line.startswith(f"{name}="):
-            return line.partition("=")[2]
-    return ""
+    found = re.findall(rf"(?m)^ *(?:export +)?{name} *= *([\"']?)(.*?)\1 *(?:# .*)?\r?$", pathlib.Path(".env").read_text())
+    return found[-1][1] if found else ""
 
 
 def wrong(sentence, status=1):
