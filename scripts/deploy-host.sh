@@ -19,7 +19,7 @@ services=(registry core gateway gateway-b frontend)
 images=(registry core gateway frontend)
 slowest_pull=1800
 # The shell's own would go before .env.
-unset IMAGE_TAG IMAGE_PREFIX COMPOSE_FILE COMPOSE_ENV_FILES COMPOSE_PROFILES COMPOSE_PROJECT_NAME
+unset IMAGE_TAG IMAGE_PREFIX COMPOSE_FILE COMPOSE_ENV_FILES
 
 main() {
     case $1 in
@@ -60,7 +60,7 @@ follow() {
 tell_of_cut_off() {
     echo "the deployment was ended from outside: start it again, which also finds the way back"
     if [ -e .deploy/unfinished ]; then
-        echo "until then this runs: $(what_runs); the way back leads to $(cat .deploy/unfinished)"
+        echo "until then this runs: $(what_runs); the way back leads to $(grep . .deploy/unfinished || echo nothing)"
     else
         echo "nothing is half done; this runs: $(what_runs)"
     fi

@@ -31,9 +31,10 @@ check_machine() {
     done
 }
 
-# For what is written on the way back and at the end, should the images fill the disk.
+# For what is written on the way back and at the end, should the images fill the disk. Nothing that a
+# file system could make smaller.
 keep_room() {
-    head -c 1048576 /dev/zero >"$run/room" || refuse "there is no room left in $PWD"
+    head -c 1048576 /dev/urandom >"$run/room" || refuse "there is no room left in $PWD"
 }
 
 # Whatever Compose would take from the shell rather than from .env.
