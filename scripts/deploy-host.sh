@@ -165,8 +165,11 @@ fetch() {
         for image in "${images[@]}"; do
             name=$(setting IMAGE_PREFIX)saas-$image
             digest=$(tr , '\n' <<<"$digests" | sed -n "s/^$image=//p")
-            quietly within "$slowest_pull" docker pull --quiet "$name@$digest" && docker tag "$name@$digest" "$name:$version" ||
+            quietly within "$slowest_pull" docker pull --quiet "$name@$digest" ||
                 refuse "$name@$digest could not be fetched; nothing was touched"
+            [ "$version" != "$previous" ] || [ "$(image_id "$name@$digest")" = "$(image_id "$name:$version")" ] ||
+                refuse "$version runs here already, from another image than $name@$digest: there would be no way back, so give the new one a version of its own"
+            docker tag "$name@$digest" "$name:$version" || refuse "$name@$digest could not be named $version; no service was touched"
         done
     fi
     IMAGE_TAG=$version quietly within "$slowest_pull" docker compose -f "$run/docker-compose.prod.yml" \

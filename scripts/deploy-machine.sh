@@ -68,6 +68,10 @@ image_of() {
     docker inspect --format '{{.Config.Image}}' "$(container "$1")" 2>/dev/null || true
 }
 
+image_id() {
+    docker image inspect --format '{{.Id}}' "$1" 2>/dev/null || true
+}
+
 # Of REGISTRY:PORT/NAME:TAG@DIGEST; nothing if there is none.
 tag_of() {
     local image=${1%%@*}

@@ -198,11 +198,20 @@ def test_an_update_to_what_was_signed_whatever_the_tag_leads_to(platform, machin
     assert platform.runs() == {NEW} and platform.tag() == NEW
     prefix = "ghcr.io/your-organisation/saas-"
     assert machine.read()["named"] == [f"{prefix}{image}@{digest} {prefix}{image}:{NEW}" for image, digest in DIGESTS.items()]
+    assert platform.deploy(digests=LIST).returncode == 0, "the same once more"
     # The way back is the tag, as ever.
     machine.change(sick={"1.2.0": ["core"]}, published=["1.2.0"])
     platform.before = platform.files()
     done = platform.deploy("1.2.0")
     assert done.returncode == 1 and platform.runs() == {NEW} and platform.files() == platform.before
+
+
+def test_another_image_of_the_version_that_runs_is_refused_as_it_would_take_the_way_back(platform, machine):
+    machine.change(digests=DIGESTS)
+    done = platform.deploy(OLD, digests=LIST)
+    assert done.returncode == 2 and f"{OLD} runs here already, from another image" in done.stdout, done.stdout
+    expect_untouched(platform)
+    assert "named" not in machine.read()
 
 
 def test_an_image_that_is_not_what_was_signed_touches_nothing(platform, machine):

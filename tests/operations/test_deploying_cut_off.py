@@ -222,12 +222,13 @@ def test_links_are_not_written_through(platform):
     assert platform.runs() == {NEW} and platform.tag() == NEW
 
 
-def test_an_env_that_lies_elsewhere_stays_there(platform, machine):
+def test_an_env_that_lies_elsewhere_stays_there(platform):
     elsewhere = platform.folder / "elsewhere"
     elsewhere.mkdir()
     platform.env.rename(elsewhere / "env")
     platform.env.symlink_to(elsewhere / "env")
-    assert platform.deploy().returncode == 0 and platform.tag() == NEW
+    (platform.folder / "link").symlink_to(platform.folder)
+    assert platform.deploy(directory=str(platform.folder / "link")).returncode == 0 and platform.tag() == NEW
     assert platform.env.is_symlink() and [file.name for file in elsewhere.iterdir()] == ["env"]
     assert (elsewhere / "env").stat().st_mode & 0o777 == 0o600
 

@@ -58,6 +58,10 @@ def main(words):
                 state["local"] = sorted({*state["local"], name.rpartition(":")[2]})
                 state["named"] = state.get("named", []) + [f"{image} {name}"]
             return 0
+        case ["image", "inspect", "--format", "{{.Id}}", image]:
+            known = dict(reversed(line.split()) for line in State().__enter__().get("named", []))
+            print(known.get(image, image).partition("@")[2] or image)
+            return 0
         case ["image", "inspect", image]:
             return 0 if image.rpartition(":")[2] in State().__enter__()["local"] else 1
         case ["exec", "saas_traefik", "cat", _]:
