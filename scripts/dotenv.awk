@@ -143,6 +143,8 @@ function learn_secrets(    s, name) {
             learn(meanings[s])
             # Of a quote that is never closed, which Compose tells when it refuses.
             learn(without_quotes(written[s]))
+            # Some releases of Compose end a value at any #.
+            learn(substr(written[s], 1, index(written[s] "#", "#") - 1))
         }
         learn_of_address(texts[s])
         learn_of_address(meanings[s])

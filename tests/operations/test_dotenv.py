@@ -57,7 +57,9 @@ def test_a_secret_is_hidden_however_it_is_written(env, line):
     ("POSTGRES_PASSWORD='p@ss/word ü'", "p%40ss%2Fword%20%C3%BC"), ("POSTGRES_PASSWORD='p@ss/word'", "p%40ss%2fword"),
     # Within quotes, by Compose and by Docker.
     ("SECRET_KEY='pass\"w\\ord'", r"pass\"w\\ord"), ("SECRET_KEY='pass\"word", 'pass"word'), (r'SECRET_KEY="pass\"word"', 'pass"word'), (r'SECRET_KEY="pass\"word"', r"pass\"word"),
-    ("SECRET_KEY='pa$$word#1'", "pa$$word#1"), ("SECRET_KEY='pa$word'", "pa$$word"), ("SECRET_KEY=pass#word", "pass#word"),
+    ("SECRET_KEY='pa$$word#1'", "pa$$word#1"), ("SECRET_KEY='pa$word'", "pa$$word"), ("SECRET_KEY=pass#word", "pass#word"), ("SECRET_KEY=password#1", "password"),
+    # The rest of the file, which Compose tells as one Go string where a line is none.
+    ('SECRET_KEY="pass\\"word"', r'\"pass\\\"word\"'), (r"SECRET_KEY='pass\word'", r"pass\\word"),
     # One line of many.
     ('PRIVATE_KEY="-----BEGIN KEY-----\nMIGHAgEAMBMG\n-----END KEY-----"', "MIGHAgEAMBMG"),
     ("OTEL_EXPORTER_OTLP_HEADERS=Authorization=Basic%20dXNlcjpwYXNz%3D%3D", "dXNlcjpwYXNz=="),
