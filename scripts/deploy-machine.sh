@@ -18,7 +18,7 @@ check_machine() {
         [ -d "$place" ] && [ -w "$place" ] || refuse "$place has to be a folder that $(id -un) may write to"
     done
     for tool in docker curl flock tail awk cmp realpath timeout find xargs; do
-        command -v "$tool" >/dev/null || refuse "$tool is needed on this machine and was not found"
+        type -P "$tool" >/dev/null || refuse "$tool is needed on this machine and was not found"
     done
     docker compose version >/dev/null 2>&1 || refuse "docker compose does not run here: is Compose 2 installed?"
     docker info >/dev/null 2>&1 || refuse "Docker does not answer $(id -un): does it run, and is $(id -un) in the group docker?"
