@@ -49,6 +49,7 @@ fn cases() -> Vec<(&'static str, Case)> {
         ("list_permissions", Own(get.clone(), "/v1/permissions")),
         ("list_sessions", List("/v1/sessions")),
         ("list_members", List("/v1/members")),
+        ("list_invitations", List("/v1/invitations")),
         ("list_audit_events", List("/v1/audit-events")),
         (
             "add_member",
@@ -92,6 +93,24 @@ fn cases() -> Vec<(&'static str, Case)> {
             Thing(Method::DELETE, "/v1/members/{member}", Value::Null, 204),
         ),
         (
+            "withdraw_invitation",
+            Thing(
+                Method::DELETE,
+                "/v1/invitations/{invitation}",
+                Value::Null,
+                204,
+            ),
+        ),
+        (
+            "accept_invitation",
+            Thing(
+                post.clone(),
+                "/v1/me/invitations/accept",
+                json!({"code": "{code}"}),
+                200,
+            ),
+        ),
+        (
             "end_session",
             Thing(Method::DELETE, "/v1/sessions/{session}", Value::Null, 204),
         ),
@@ -130,13 +149,15 @@ struct Side {
 }
 
 impl Side {
-    /// A tenant with a second member and its owner with a second session, all fresh.
+    /// A tenant with a second member and an invitation, and its owner with a second session, all
+    /// fresh.
     async fn new(platform: &Platform, name: &str, number: usize) -> Self {
         let name = format!("{name}{number}");
         let owner = platform.owner(&name).await;
         let (member, _) = platform
             .member(&owner, &format!("{name}-colleague"), "member")
             .await;
+        let invited = platform.invite(&owner, support::ADMIN, "member").await;
         platform.clock.advance(chrono::Duration::milliseconds(1));
         let email = owner.text("user/email");
         platform.login(email, support::PASSWORD).await.expect(200);
@@ -149,10 +170,20 @@ impl Side {
                 ("{tenant}", owner.text("tenant/id").to_owned()),
                 ("{user}", owner.text("user/id").to_owned()),
                 ("{member}", member["id"].as_str().unwrap().to_owned()),
+                ("{invitation}", invited.text("invitation/id").to_owned()),
                 ("{session}", sessions.text("items/0/id").to_owned()),
             ],
             owner,
         }
+    }
+
+    /// This one's owner invited by the other.
+    async fn invited_by(mut self, platform: &Platform, host: &Self) -> Self {
+        let email = self.owner.text("user/email");
+        let invited = platform.invite(&host.owner, email, "member").await;
+        let code = invited.text("invitation/code").to_owned();
+        self.names.push(("{code}", code));
+        self
     }
 
     fn fill(&self, text: &str) -> String {
@@ -223,10 +254,12 @@ async fn every_endpoint_keeps_two_tenants_apart(home: Home) {
             Case::Thing(method, path, body, status) => {
                 // The owner first, so that a 404 for the stranger means something.
                 let ours = Side::new(&platform, "ours", number).await;
+                let ours = ours.invited_by(&platform, &theirs).await;
                 ours.call(&platform, &method, path, &body)
                     .await
                     .expect(status);
                 let ours = Side::new(&platform, "again", number).await;
+                let ours = ours.invited_by(&platform, &theirs).await;
                 let body: Value = serde_json::from_str(&ours.fill(&body.to_string())).unwrap();
                 let body = (!body.is_null()).then_some(body);
                 let path = ours.fill(path);

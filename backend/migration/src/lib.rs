@@ -11,6 +11,7 @@ mod m0001_platform;
 mod m0002_people;
 mod m0003_demand;
 mod m0004_gateway_address;
+mod m0005_invitations;
 mod roles;
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DatabaseTransaction};
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_people::Migration),
             Box::new(m0003_demand::Migration),
             Box::new(m0004_gateway_address::Migration),
+            Box::new(m0005_invitations::Migration),
         ]
     }
 }
