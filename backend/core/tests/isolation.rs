@@ -35,7 +35,8 @@ enum Case {
 fn cases() -> Vec<(&'static str, Case)> {
     use Case::{Create, List, Operator, Own, Public, Thing};
     let (get, post, patch) = (Method::GET, Method::POST, Method::PATCH);
-    vec![
+    let mut cases = invitation_cases();
+    cases.extend([
         ("login", Public),
         ("refresh", Public),
         ("logout", Public),
@@ -49,7 +50,6 @@ fn cases() -> Vec<(&'static str, Case)> {
         ("list_permissions", Own(get.clone(), "/v1/permissions")),
         ("list_sessions", List("/v1/sessions")),
         ("list_members", List("/v1/members")),
-        ("list_invitations", List("/v1/invitations")),
         ("list_audit_events", List("/v1/audit-events")),
         (
             "add_member",
@@ -93,24 +93,6 @@ fn cases() -> Vec<(&'static str, Case)> {
             Thing(Method::DELETE, "/v1/members/{member}", Value::Null, 204),
         ),
         (
-            "withdraw_invitation",
-            Thing(
-                Method::DELETE,
-                "/v1/invitations/{invitation}",
-                Value::Null,
-                204,
-            ),
-        ),
-        (
-            "accept_invitation",
-            Thing(
-                post.clone(),
-                "/v1/me/invitations/accept",
-                json!({"code": "{code}"}),
-                200,
-            ),
-        ),
-        (
             "end_session",
             Thing(Method::DELETE, "/v1/sessions/{session}", Value::Null, 204),
         ),
@@ -139,6 +121,32 @@ fn cases() -> Vec<(&'static str, Case)> {
             Operator(post, "/v1/users/{user}/reset-password"),
         ),
         ("show_traffic", Operator(get, "/v1/traffic")),
+    ]);
+    cases
+}
+
+fn invitation_cases() -> Vec<(&'static str, Case)> {
+    use Case::{List, Thing};
+    vec![
+        ("list_invitations", List("/v1/invitations")),
+        (
+            "withdraw_invitation",
+            Thing(
+                Method::DELETE,
+                "/v1/invitations/{invitation}",
+                Value::Null,
+                204,
+            ),
+        ),
+        (
+            "accept_invitation",
+            Thing(
+                Method::POST,
+                "/v1/me/invitations/accept",
+                json!({"code": "{code}"}),
+                200,
+            ),
+        ),
     ]
 }
 

@@ -57,13 +57,13 @@ pub(super) async fn invite(
     if let Some(earlier) = open.iter().find(|open| open.tenant_id == tenant) {
         members::may_touch(caller, earlier.role)?;
     }
-    let code = OpaqueToken::generate("inv_", &core.random);
+    let secret = OpaqueToken::generate("inv_", &core.random);
     let invitation = Invitation {
         id: InvitationId::generate(&core.clock, &core.random),
         tenant_id: tenant,
         email: email.clone(),
         role,
-        digest: code.digest().to_vec(),
+        digest: secret.digest().to_vec(),
         invited_by: caller.user(),
         created_at: now,
         expires_at: now + OPEN_FOR,
@@ -74,7 +74,7 @@ pub(super) async fn invite(
     audit::write(tx, entry.in_log_of(Some(tenant)).detail(detail)).await?;
     Ok(model::IssuedInvitation {
         invitation: invitation.into(),
-        code: code.expose().to_owned(),
+        code: secret.expose().to_owned(),
     })
 }
 
@@ -114,7 +114,7 @@ pub(crate) async fn withdraw(
 pub(crate) async fn accept(
     core: &Core,
     caller: &Caller,
-    code: &str,
+    given: &str,
 ) -> Result<TenantOfMe, Refusal> {
     let tx = core.db.system("tenancy.accept_invitation.count").await?;
     limits::count_code(&tx, caller.user()).await?;
@@ -123,7 +123,7 @@ pub(crate) async fn accept(
     let tx = core.db.system("tenancy.accept_invitation").await?;
     let person = tokens::lock_person(&tx, caller.user()).await?;
     let now = core.clock.now();
-    let given = digest(code);
+    let given = digest(given);
     let mut invitation = None;
     // All of them are compared, and each in constant time: the answer's delay tells nothing.
     for open in invitations::of_address(&tx, &person.email, now).await? {
