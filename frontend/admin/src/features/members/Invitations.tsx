@@ -30,7 +30,7 @@ export function Invitations() {
   if (!error && !cursor && !data?.items.length) return null;
 
   return (
-    <section className="stack" aria-labelledby="invitations">
+    <section className="more-records" aria-labelledby="invitations">
       <h2 id="invitations">{t('invitations.title')}</h2>
       <RecordList
         label={t('invitations.title')}
