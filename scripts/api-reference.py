@@ -89,6 +89,8 @@ class Operation:
             found.add(412)
         if self.path.startswith("/v1/auth/"):
             found |= {401, 403, 429}
+        if self.described["operationId"] == "accept_invitation":
+            found |= {404, 409, 429}
         return sorted(found)
 
 

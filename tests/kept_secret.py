@@ -13,6 +13,8 @@ MEMBERS = {
     "password", "current_password", "new_password", "one_time_password",
     "access_token", "refresh_token", "csrf_token", "token", "api_key", "key",
 }
+# How the code of an invitation begins. An error has a `code`, too, which a log may tell.
+INVITATION = "inv_"
 # Shorter ones may well be in a log by chance; no secret of the platform is.
 SHORTEST = 12
 WORD = re.compile(r"[A-Za-z0-9_-]{%d,}" % SHORTEST)
@@ -43,7 +45,8 @@ def remember_exchange(sent=None, headers=(), received=None, received_headers=())
 
 
 def _remember_members(body):
-    if not body or len(body) > 1 << 20 or not any(member.encode() in body for member in ("password", "token", "key")):
+    telling = ("password", "token", "key", INVITATION)
+    if not body or len(body) > 1 << 20 or not any(word.encode() in body for word in telling):
         return
     try:
         waiting = [json.loads(body)]
@@ -55,6 +58,8 @@ def _remember_members(body):
             waiting.extend(value)
         elif isinstance(value, dict):
             remember(*(value[member] for member in MEMBERS & value.keys()))
+            if str(value.get("code")).startswith(INVITATION):
+                remember(value["code"])
             waiting.extend(value.values())
 
 

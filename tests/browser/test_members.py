@@ -1,4 +1,4 @@
-"""Members of a tenant: added, given another role, removed."""
+"""Members of a tenant: added, invited, given another role, removed."""
 
 import re
 
@@ -31,6 +31,38 @@ def test_a_member_is_added_changed_and_removed(open_console, owner):
     console.choose("Noor", "Remove from tenant")
     console.confirm("Remove")
     expect(console.row("noor@teahouse.example")).to_have_count(0)
+
+
+def test_somebody_with_an_account_is_invited_and_joins(open_console, platform, owner):
+    platform.sign_up("visitor")
+    console = open_console(owner)
+    page = console.page
+    console.goto("/members", "Members")
+    page.get_by_role("button", name="Add member").click()
+    dialog = page.get_by_role("dialog", name="Add member")
+    dialog.get_by_label("E-mail address").fill("owner@visitor.example")
+    dialog.get_by_role("button", name="Add").click()
+    told = page.get_by_role("dialog").filter(has_text="Invitation of owner@visitor.example")
+    code = told.locator("code").inner_text()
+    told.get_by_role("button", name="Done").click()
+    invited = page.get_by_role("region", name="Open invitations")
+    expect(invited).to_contain_text("owner@visitor.example")
+
+    guest = open_console()
+    guest.sign_in("owner@visitor.example", "a kettle and visitor leaves")
+    guest.shows("Overview")
+    guest.page.get_by_role("button", name="Account of Owner").click()
+    guest.page.get_by_role("menuitem", name="Join a tenant").click()
+    dialog = guest.page.get_by_role("dialog", name="Join a tenant")
+    dialog.get_by_label("Invitation code").fill(code)
+    dialog.get_by_role("button", name="Join", exact=True).click()
+    expect(dialog).to_be_hidden()
+    guest.page.get_by_role("button", name="Account of Owner").click()
+    guest.page.get_by_role("menuitem", name="teahouse").click()
+    expect(guest.page.get_by_text("You now act for teahouse.")).to_be_visible()
+    page.reload()
+    expect(console.row("owner@visitor.example")).to_contain_text("Member")
+    expect(invited).to_have_count(0)
 
 
 def test_the_last_owner_stays(open_console, platform):

@@ -20,9 +20,11 @@ class Tenant:
         self.token = self.tokens["access_token"]
         self.claims = parts(self.token)[1]
         self.member = self.core("POST", "/v1/members", {"email": f"clerk@{name}.example", "role": "member"}).json()
+        invited = self.core("POST", "/v1/members", {"email": "admin@localhost", "role": "member"}).json()
         self.things = {
             "tenant": self.claims["tid"], "user": self.claims["sub"], "session": self.claims["sid"],
             "member": self.member["member"]["id"], "jti": self.claims["jti"],
+            "invitation": invited["invitation"]["id"],
             "audit event": self.core("GET", "/v1/audit-events").json()["items"][0]["id"],
             "owner's membership": next(member["id"] for member in self.members() if member["role"] == "owner"),
         }
@@ -32,6 +34,10 @@ class Tenant:
 
     def members(self):
         return self.core("GET", "/v1/members").json()["items"]
+
+    def belongings(self):
+        lists = ("/v1/members", "/v1/sessions", "/v1/invitations")
+        return [self.core("GET", path).json()["items"] for path in lists]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +52,7 @@ def attacker(platform):
 
 def test_no_identifier_of_another_tenant_opens_anything(platform, victim, attacker):
     """Every operation of core that takes an identifier, with every identifier there is."""
-    before = [victim.members(), victim.core("GET", "/v1/sessions").json()["items"]]
+    before = victim.belongings()
     secrets = [victim.member["member"]["id"], "clerk@victim.example", "owner@victim.example"]
     for operation in operations("core"):
         if not operation.of("path"):
@@ -60,7 +66,7 @@ def test_no_identifier_of_another_tenant_opens_anything(platform, victim, attack
                 nobody = send(platform.gateway, operation.method, "/api/core" + operation.target(), [JSON] if body else [], body, attacker.token)
                 assert nobody.status == 403 and nobody.json()["code"] == answer.json()["code"], operation
             assert not any(secret.encode() in answer.body for secret in secrets[1:]), answer
-    assert [victim.members(), victim.core("GET", "/v1/sessions").json()["items"]] == before
+    assert victim.belongings() == before
 
 
 def test_lists_show_ones_own_whatever_is_asked(platform, victim, attacker):
@@ -68,7 +74,7 @@ def test_lists_show_ones_own_whatever_is_asked(platform, victim, attacker):
         made = victim.core("POST", "/v1/members", {"email": f"{number}@victim.example", "role": "member"})
         assert made.status == 201, made.body
     own = lambda path: attacker.core("GET", path)
-    for path in ("/v1/members", "/v1/audit-events", "/v1/sessions"):
+    for path in ("/v1/members", "/v1/invitations", "/v1/audit-events", "/v1/sessions"):
         theirs = victim.core("GET", f"{path}?limit=1").json()
         cursors = [theirs["next_cursor"]] if theirs["next_cursor"] else []
         for query in [f"cursor={cursor}" for cursor in cursors] + [
@@ -95,9 +101,10 @@ def test_one_callers_idempotency_key_is_not_anothers(victim, attacker):
     theirs = victim.core("POST", "/v1/members", body, key)
     mine = attacker.core("POST", "/v1/members", body, key)
     assert (theirs.status, mine.status) == (201, 201), mine
-    assert theirs.json()["member"]["id"] != mine.json()["member"]["id"]
-    # Only the one who made the account was told its password.
-    assert mine.json().get("one_time_password") is None
+    # Only the one who made the account was told its password; the other may invite, and learns nothing.
+    assert theirs.json()["member"] and theirs.json()["one_time_password"]
+    assert mine.json()["member"] is None and mine.json()["one_time_password"] is None
+    assert mine.json()["invitation"]["email"] == body["email"]
 
 
 def test_a_session_is_ended_by_its_owner_alone(platform, victim, attacker):

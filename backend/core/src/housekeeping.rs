@@ -5,7 +5,7 @@ use std::time::Duration;
 use saas_domain::AuditEventId;
 use saas_storage::{
     ChangeStream, StorageError,
-    core::{attempts, idempotency, sessions, stale_tokens, traffic},
+    core::{attempts, idempotency, invitations, sessions, stale_tokens, traffic},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -58,6 +58,7 @@ pub(crate) async fn tidy(core: &Core) -> Result<(), StorageError> {
     stale_tokens::prune(&tx, now).await?;
     attempts::prune(&tx, now - limits::KEPT).await?;
     idempotency::prune(&tx, now).await?;
+    invitations::prune(&tx, now).await?;
     tx.commit().await?;
     let tx = core.db.system("housekeeping.traffic").await?;
     traffic::prune(&tx, now - figures::KEPT).await?;

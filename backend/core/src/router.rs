@@ -36,6 +36,7 @@ fn described() -> OpenApiRouter<Core> {
         .merge(identity::account_routes::described())
         .merge(tenancy::routes::described())
         .merge(tenancy::member_routes::described())
+        .merge(tenancy::invitation_routes::described())
         .merge(access::routes::described())
         .merge(people::routes::described())
         .merge(audit::routes::described())

@@ -126,8 +126,8 @@ async fn paths_methods_and_identifiers_that_do_not_exist(home: Home) {
         "%ff",
         "019a1b2c-3d4e-7f00-8000-00000000000",
     ] {
-        for area in ["tenants", "users", "sessions", "members"] {
-            let method = if area == "sessions" {
+        for area in ["tenants", "users", "sessions", "members", "invitations"] {
+            let method = if matches!(area, "sessions" | "invitations") {
                 Method::DELETE
             } else {
                 Method::GET

@@ -35,7 +35,8 @@ enum Case {
 fn cases() -> Vec<(&'static str, Case)> {
     use Case::{Create, List, Operator, Own, Public, Thing};
     let (get, post, patch) = (Method::GET, Method::POST, Method::PATCH);
-    vec![
+    let mut cases = invitation_cases();
+    cases.extend([
         ("login", Public),
         ("refresh", Public),
         ("logout", Public),
@@ -120,6 +121,32 @@ fn cases() -> Vec<(&'static str, Case)> {
             Operator(post, "/v1/users/{user}/reset-password"),
         ),
         ("show_traffic", Operator(get, "/v1/traffic")),
+    ]);
+    cases
+}
+
+fn invitation_cases() -> Vec<(&'static str, Case)> {
+    use Case::{List, Thing};
+    vec![
+        ("list_invitations", List("/v1/invitations")),
+        (
+            "withdraw_invitation",
+            Thing(
+                Method::DELETE,
+                "/v1/invitations/{invitation}",
+                Value::Null,
+                204,
+            ),
+        ),
+        (
+            "accept_invitation",
+            Thing(
+                Method::POST,
+                "/v1/me/invitations/accept",
+                json!({"code": "{code}"}),
+                200,
+            ),
+        ),
     ]
 }
 
@@ -130,13 +157,15 @@ struct Side {
 }
 
 impl Side {
-    /// A tenant with a second member and its owner with a second session, all fresh.
+    /// A tenant with a second member and an invitation, and its owner with a second session, all
+    /// fresh.
     async fn new(platform: &Platform, name: &str, number: usize) -> Self {
         let name = format!("{name}{number}");
         let owner = platform.owner(&name).await;
         let (member, _) = platform
             .member(&owner, &format!("{name}-colleague"), "member")
             .await;
+        let invited = platform.invite(&owner, support::ADMIN, "member").await;
         platform.clock.advance(chrono::Duration::milliseconds(1));
         let email = owner.text("user/email");
         platform.login(email, support::PASSWORD).await.expect(200);
@@ -149,10 +178,20 @@ impl Side {
                 ("{tenant}", owner.text("tenant/id").to_owned()),
                 ("{user}", owner.text("user/id").to_owned()),
                 ("{member}", member["id"].as_str().unwrap().to_owned()),
+                ("{invitation}", invited.text("invitation/id").to_owned()),
                 ("{session}", sessions.text("items/0/id").to_owned()),
             ],
             owner,
         }
+    }
+
+    /// This one's owner invited by the other.
+    async fn invited_by(mut self, platform: &Platform, host: &Self) -> Self {
+        let email = self.owner.text("user/email");
+        let invited = platform.invite(&host.owner, email, "member").await;
+        let code = invited.text("invitation/code").to_owned();
+        self.names.push(("{code}", code));
+        self
     }
 
     fn fill(&self, text: &str) -> String {
@@ -223,10 +262,12 @@ async fn every_endpoint_keeps_two_tenants_apart(home: Home) {
             Case::Thing(method, path, body, status) => {
                 // The owner first, so that a 404 for the stranger means something.
                 let ours = Side::new(&platform, "ours", number).await;
+                let ours = ours.invited_by(&platform, &theirs).await;
                 ours.call(&platform, &method, path, &body)
                     .await
                     .expect(status);
                 let ours = Side::new(&platform, "again", number).await;
+                let ours = ours.invited_by(&platform, &theirs).await;
                 let body: Value = serde_json::from_str(&ours.fill(&body.to_string())).unwrap();
                 let body = (!body.is_null()).then_some(body);
                 let path = ours.fill(path);

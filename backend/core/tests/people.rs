@@ -213,6 +213,30 @@ async fn traffic_is_counted_once_and_summed(home: Home) {
             .await
             .expect(204);
     }
+    // No time that is not kept or has not come, and no count that ten seconds cannot hold.
+    let odd = |at, requests: u64, durations: [u64; 2]| {
+        json!({
+            "incarnation": uuid::Uuid::from_u128(3),
+            "number": 1,
+            "windows": [{
+                "at": at, "service": "odd", "requests": requests, "errors": 0, "durations": durations,
+            }],
+        })
+    };
+    let now = platform.clock.now();
+    for at in [now - Duration::hours(25), now + Duration::seconds(61)] {
+        platform
+            .post("/internal/v1/traffic", &gateway, odd(at, 1, [1, 0]))
+            .await
+            .expect(204);
+    }
+    let most = u64::try_from(i64::MAX).unwrap();
+    for body in [odd(at, most, [1, 0]), odd(at, 1, [most, most])] {
+        platform
+            .post("/internal/v1/traffic", &gateway, body)
+            .await
+            .problem(422, "invalid_body");
+    }
     let bad = platform
         .post("/internal/v1/traffic", &gateway, json!({"number": "x"}))
         .await;

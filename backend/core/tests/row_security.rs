@@ -11,9 +11,10 @@ mod support;
 use saas_testkit::TestDatabase;
 use support::{Home, Platform};
 
-const TENANT_TABLES: [&str; 5] = [
+const TENANT_TABLES: [&str; 6] = [
     "tenants",
     "memberships",
+    "invitations",
     "audit_events",
     "idempotency_keys",
     "stale_tokens",
@@ -41,6 +42,7 @@ async fn the_tenant_role_without_a_tenant_sees_no_row() {
     let platform = Platform::start(Home::servers().await).await;
     let amy = platform.owner("amy").await;
     platform.member(&amy, "bob", "member").await;
+    platform.invite(&amy, support::ADMIN, "member").await;
     for table in TENANT_TABLES.into_iter().chain(["users (id)"]) {
         let table = table.split(' ').next().unwrap();
         let count = format!("SELECT count(id) FROM (SELECT 1 AS id FROM {table}) AS t");
@@ -77,6 +79,10 @@ async fn the_tenant_role_sees_its_own_rows_and_writes_no_others() {
     assert_eq!(people.unwrap(), "amy@example.com bob@example.com");
     let of_other = format!("SELECT count(*) FROM memberships WHERE tenant_id = '{other}'");
     assert_eq!(see(&of_other).await.unwrap(), "0");
+    platform.invite(&amy, "eve@example.com", "member").await;
+    platform.invite(&eve, "amy@example.com", "member").await;
+    let invited = see("SELECT string_agg(email, ' ') FROM invitations").await;
+    assert_eq!(invited.unwrap(), "eve@example.com");
     for refused in [
         "SELECT password_hash FROM users".to_owned(),
         "SELECT * FROM sessions".to_owned(),
@@ -92,6 +98,7 @@ async fn the_tenant_role_sees_its_own_rows_and_writes_no_others() {
             "INSERT INTO memberships SELECT gen_random_uuid(), '{other}', user_id, 'owner', 1, now(), now() FROM memberships LIMIT 1"
         ),
         format!("UPDATE memberships SET tenant_id = '{other}'"),
+        format!("UPDATE invitations SET tenant_id = '{other}'"),
     ] {
         let error = see(&refused).await;
         let error = error.expect_err(&refused);

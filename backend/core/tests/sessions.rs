@@ -184,12 +184,9 @@ async fn switching_the_tenant_replaces_both_tokens(home: Home) {
     let platform = Platform::start(home).await;
     let amy = platform.owner("amy").await;
     let ben = platform.owner("ben").await;
-    let body = json!({"email": "amy@example.com", "role": "member"});
-    let added = platform
-        .post("/v1/members", ben.token(), body)
-        .await
-        .expect(201);
-    assert!(added.body["one_time_password"].is_null());
+    let invited = platform.invite(&ben, "amy@example.com", "member").await;
+    let accepted = platform.accept(&amy, invited.text("invitation/code")).await;
+    accepted.expect(200);
     let me = platform.get("/v1/me", amy.token()).await.expect(200);
     assert_eq!(me.body["tenants"].as_array().unwrap().len(), 2);
     let theirs = json!({"tenant_id": ben.text("tenant/id")});

@@ -179,6 +179,24 @@ async fn sign_up_in_production_tells_nothing_and_waits_for_an_operator(home: Hom
     }
     let refused = platform.login("amy@example.com", PASSWORD).await;
     refused.problem(403, "account_pending");
+    // A key that is used again tells a taken address no more than its first use did.
+    for email in ["amy@example.com", "free@example.com"] {
+        let mut body = body.clone();
+        body["email"] = json!(email);
+        let again = async |body: &Value| {
+            let key = [("idempotency-key", "key-1")];
+            let path = "/v1/auth/signup";
+            platform
+                .call(Method::POST, path, "", &key, Some(body.clone()))
+                .await
+        };
+        let first = again(&body).await.expect(202);
+        assert_eq!(first.header("idempotency-replayed"), "", "{email}");
+        let second = again(&body).await.expect(202);
+        assert_eq!(second.header("idempotency-replayed"), "true", "{email}");
+        body["name"] = json!("Other");
+        again(&body).await.problem(422, "idempotency_key_reused");
+    }
     let waiting = platform
         .get("/v1/users?status=pending", &operator)
         .await

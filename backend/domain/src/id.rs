@@ -83,6 +83,8 @@ identifier! {
     SessionId;
     /// That a person belongs to a tenant, with a role.
     MembershipId;
+    /// That somebody with an account may join a tenant.
+    InvitationId;
     /// A route that people defined.
     RouteId;
     /// An entry of the audit log.

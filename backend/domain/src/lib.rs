@@ -14,7 +14,9 @@ mod random;
 pub use claims::{ACCESS_AUDIENCE, AccessClaims};
 pub use clock::Clock;
 pub use event_id::{EventId, EventIdError};
-pub use id::{AuditEventId, IdError, MembershipId, RouteId, SessionId, TenantId, UserId};
+pub use id::{
+    AuditEventId, IdError, InvitationId, MembershipId, RouteId, SessionId, TenantId, UserId,
+};
 pub use name::{EmailAddress, InstanceId, NameError, RESERVED_SERVICES, ServiceName, Slug};
 pub use permission::{OPERATOR_ROLE, Permission, Role, UnknownPermission, UnknownRole};
 pub use random::Random;

@@ -11,6 +11,7 @@ mod m0001_platform;
 mod m0002_people;
 mod m0003_demand;
 mod m0004_gateway_address;
+mod m0005_invitations;
 mod roles;
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DatabaseTransaction};
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_people::Migration),
             Box::new(m0003_demand::Migration),
             Box::new(m0004_gateway_address::Migration),
+            Box::new(m0005_invitations::Migration),
         ]
     }
 }
@@ -79,7 +81,9 @@ pub struct MigrationState {
     pub is_applied: bool,
 }
 
-/// Applies what is missing, creates the SQLite file if need be, and returns the names applied.
+/// Applies what is missing, creates the SQLite file if need be, and returns the names applied. A
+/// schema that a later version made is left as it is: it serves the version before, too, which is
+/// the way back.
 ///
 /// # Errors
 /// When the database is away, the roles cannot be made, or a statement fails.
@@ -89,6 +93,10 @@ pub async fn up(url: &str) -> Result<Vec<String>, MigrationError> {
         .await
         .map_err(MigrationError::Roles)?;
     let transaction = connection::begin(&connection).await?;
+    if is_later(&transaction).await? {
+        finish(connection, transaction).await?;
+        return Ok(Vec::new());
+    }
     let before = applied(&transaction).await?;
     Migrator::up(&transaction, None).await?;
     let mut names = applied(&transaction).await?;
@@ -129,6 +137,14 @@ pub async fn status(url: &str) -> Result<Vec<MigrationState>, MigrationError> {
             is_applied: migration.status() == MigrationStatus::Applied,
         })
         .collect())
+}
+
+/// Whether the database has all that this program knows, and more.
+async fn is_later(transaction: &DatabaseTransaction) -> Result<bool, DbErr> {
+    let there = Migrator::get_migration_models(transaction).await?;
+    let known = Migrator::migrations();
+    let has = |name: &str| there.iter().any(|model| model.version == name);
+    Ok(there.len() > known.len() && known.iter().all(|migration| has(migration.name())))
 }
 
 async fn applied(transaction: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {

@@ -4,6 +4,7 @@
 
 use saas_domain::Random;
 use saas_testkit::TestDatabase;
+use sea_orm_migration::sea_orm::{ConnectionTrait as _, Database};
 
 async fn there_and_back_again(url: &str) {
     let pending = saas_migration::status(url).await;
@@ -25,6 +26,18 @@ async fn there_and_back_again(url: &str) {
     let status = saas_migration::status(url).await.unwrap();
     assert!(status.iter().all(|migration| !migration.is_applied));
     assert_eq!(saas_migration::up(url).await.unwrap(), applied);
+}
+
+/// The way back after an update is the version before, over the schema of the later one.
+async fn a_later_schema_is_left_as_it_is(url: &str) {
+    saas_migration::up(url).await.unwrap();
+    let connection = Database::connect(url).await.unwrap();
+    let later = "INSERT INTO seaql_migrations VALUES ('m9999_of_a_later_version', 0)";
+    connection.execute_unprepared(later).await.unwrap();
+    connection.close().await.unwrap();
+    assert!(saas_migration::up(url).await.unwrap().is_empty());
+    // Whoever asks is still told.
+    saas_migration::status(url).await.unwrap_err();
 }
 
 async fn several_at_once_take_turns(url: &str) {
@@ -73,6 +86,17 @@ async fn sqlite_goes_there_and_back_again() {
 async fn postgres_goes_there_and_back_again() {
     let database = TestDatabase::empty().await.unwrap();
     there_and_back_again(database.url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_of_a_later_version_is_left_as_it_is() {
+    a_later_schema_is_left_as_it_is(&File::new().url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_of_a_later_version_is_left_as_it_is() {
+    let database = TestDatabase::empty().await.unwrap();
+    a_later_schema_is_left_as_it_is(database.url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,7 +7,9 @@ use saas_storage::{
     StorageError, SystemTx, TenantTx,
     core::{
         audit::{self, AuditEntry, AuditFilter},
-        memberships, users,
+        memberships,
+        sessions::Session,
+        users,
     },
 };
 
@@ -22,6 +24,20 @@ pub(crate) async fn write(tx: &SystemTx, entry: Entry) -> Result<(), StorageErro
 /// Writes the entry into the log of the transaction's tenant.
 pub(crate) async fn write_own(tx: &TenantTx, entry: Entry) -> Result<(), StorageError> {
     audit::write_own(tx, &entry.finish(tx.clock(), tx.random())).await
+}
+
+/// The log for what a person does about their own session or password: that of the tenant the
+/// session is in as long as they belong there, and the platform's otherwise. A session remembers a
+/// tenant that its person has left, and that tenant has no business with their network address.
+pub(crate) async fn log_of(
+    tx: &SystemTx,
+    session: &Session,
+) -> Result<Option<TenantId>, StorageError> {
+    let Some(tenant) = session.tenant_id else {
+        return Ok(None);
+    };
+    let membership = memberships::of_user_in(tx, session.user_id, tenant).await?;
+    Ok(membership.map(|_| tenant))
 }
 
 /// The tenant's log, newest first. Of those who acted, it shows the addresses of members.

@@ -1,10 +1,10 @@
-//! How often signing in may fail. Counted in the database, so that every replica counts the same,
+//! How often signing in may fail, and how often codes may be tried. Counted in the database, so that every replica counts the same,
 //! and counted before the attempt, so that attempts at the same time are counted too.
 
 use std::net::IpAddr;
 
 use chrono::Duration;
-use saas_domain::EmailAddress;
+use saas_domain::{EmailAddress, UserId};
 use saas_security::digest;
 use saas_storage::{SystemTx, core::attempts};
 use saas_web::Problem;
@@ -14,6 +14,7 @@ use crate::refusal::Refusal;
 const WINDOW: Duration = Duration::minutes(15);
 const PER_EMAIL: i64 = 10;
 const PER_ADDRESS: i64 = 100;
+const PER_PERSON: i64 = 10;
 
 /// An attempt to sign in that was counted.
 pub(crate) struct Attempt {
@@ -49,6 +50,11 @@ impl Attempt {
 /// Counts a sign-up from a network address; a 429 if there were too many. The caller commits.
 pub(crate) async fn count_sign_up(tx: &SystemTx, address: IpAddr) -> Result<(), Refusal> {
     count(tx, &subject("sign-up", &network(address)), PER_ADDRESS).await
+}
+
+/// Counts a person's try of an invitation's code; a 429 if there were too many. The caller commits.
+pub(crate) async fn count_code(tx: &SystemTx, person: UserId) -> Result<(), Refusal> {
+    count(tx, &subject("code", &person.to_string()), PER_PERSON).await
 }
 
 async fn count(tx: &SystemTx, subject: &str, limit: i64) -> Result<(), Refusal> {

@@ -85,6 +85,10 @@ async fn list_members(
 }
 
 /// Add a person to the caller's tenant.
+///
+/// Somebody unknown gets an account, and is a member at once. Somebody who has an account is invited:
+/// the answer carries a code, which they enter at `POST /v1/me/invitations/accept`. A second
+/// invitation of the same address takes the place of the first.
 #[utoipa::path(
     post,
     path = "/v1/members",

@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 use http::StatusCode;
-use saas_domain::{MembershipId, Role, TenantId, UserId};
+use saas_domain::{EmailAddress, MembershipId, Role, TenantId, UserId};
 use saas_storage::{
     StorageError, TenantTx,
     core::{
@@ -14,7 +14,10 @@ use saas_storage::{
 use saas_web::{ETag, IfMatch, Problem};
 use serde_json::json;
 
-use super::model::{AddMemberRequest, AddedMember, Member};
+use super::{
+    invitations,
+    model::{AddMemberRequest, AddedMember, Member},
+};
 use crate::{
     access::caller::Caller,
     audit::{
@@ -39,7 +42,7 @@ fn version_conflict() -> Problem {
 }
 
 /// A 403 unless the caller may touch somebody with the role: owners are for owners.
-fn may_touch(caller: &Caller, role: Role) -> Result<(), Problem> {
+pub(super) fn may_touch(caller: &Caller, role: Role) -> Result<(), Problem> {
     if role == Role::Owner && caller.role() != Some(Role::Owner) {
         return Err(Problem::forbidden(
             "owner_required",
@@ -72,7 +75,7 @@ pub(crate) async fn get(
     Ok(found.into())
 }
 
-/// Adds a person to the tenant; somebody unknown gets an account.
+/// Adds somebody unknown to the tenant, with an account; invites somebody who has one.
 pub(crate) async fn add(
     core: &Core,
     caller: &Caller,
@@ -91,6 +94,20 @@ pub(crate) async fn add(
     }
     let email = &request.email;
     let (user, one_time_password) = account::find_or_add(core, &tx, email, newcomer).await?;
+    if one_time_password.is_none() {
+        if memberships::of_user_in(&tx, user, tenant).await?.is_some() {
+            return Err(already_member(email).into());
+        }
+        let invitation = invitations::invite(core, &tx, caller, tenant, email, role).await?;
+        let created = Created::new(&AddedMember {
+            member: None,
+            one_time_password: None,
+            invitation: Some(invitation),
+        })?;
+        once.keep(core, &tx, &created).await?;
+        tx.commit().await?;
+        return Ok(created);
+    }
     let now = core.clock.now();
     let membership = Membership {
         id: MembershipId::generate(&core.clock, &core.random),
@@ -101,17 +118,7 @@ pub(crate) async fn add(
         created_at: now,
         updated_at: now,
     };
-    match memberships::insert(&tx, &membership).await {
-        Err(StorageError::Conflict { .. }) => {
-            return Err(Problem::conflict(
-                "already_member",
-                format!("{email} belongs to this tenant already"),
-            )
-            .error("/email", "a member already")
-            .into());
-        }
-        inserted => inserted?,
-    }
+    memberships::insert(&tx, &membership).await?;
     let entry = Entry::by(caller, Action::MemberAdded).on(&membership.id);
     let detail = json!({"user_id": user, "role": role});
     audit::write(&tx, entry.in_log_of(Some(tenant)).detail(detail)).await?;
@@ -126,13 +133,22 @@ pub(crate) async fn add(
     });
     let (id, etag) = (member.id, member.etag());
     let created = Created::new(&AddedMember {
-        member,
+        member: Some(member),
         one_time_password,
+        invitation: None,
     })?;
     let created = created.at(format!("/v1/members/{id}"), &etag);
     once.keep(core, &tx, &created).await?;
     core.commit(tx, &[Subject::User(user)]).await?;
     Ok(created)
+}
+
+fn already_member(email: &EmailAddress) -> Problem {
+    Problem::conflict(
+        "already_member",
+        format!("{email} belongs to this tenant already"),
+    )
+    .error("/email", "a member already")
 }
 
 /// Gives a member another role.

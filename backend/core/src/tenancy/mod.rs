@@ -1,5 +1,7 @@
-//! Tenants and who belongs to them.
+//! Tenants, who belongs to them and who is invited.
 
+pub(crate) mod invitation_routes;
+pub(crate) mod invitations;
 pub(crate) mod member_routes;
 pub(crate) mod members;
 pub(crate) mod model;

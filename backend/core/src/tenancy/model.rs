@@ -2,13 +2,17 @@
 
 use chrono::{DateTime, Utc};
 use garde::Validate;
-use saas_domain::{EmailAddress, MembershipId, Slug, TenantId, UserId};
-use saas_storage::core::{memberships, tenants};
+use saas_domain::{EmailAddress, InvitationId, MembershipId, Slug, TenantId, UserId};
+use saas_storage::core::{invitations, memberships, tenants};
 use saas_web::ETag;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{access::model::RoleName, input::is_name, people::model::UserStatus};
+use crate::{
+    access::model::RoleName,
+    input::{is_name, is_plain},
+    people::model::UserStatus,
+};
 
 /// Whether a tenant's requests are served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -174,7 +178,8 @@ impl From<memberships::Member> for Member {
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AddMemberRequest {
-    /// Their address. Somebody unknown gets an account and a one-time password.
+    /// Their address. Somebody unknown gets an account and a one-time password; somebody who has an
+    /// account is invited.
     #[garde(skip)]
     #[schema(value_type = String, format = "email")]
     pub email: EmailAddress,
@@ -186,15 +191,72 @@ pub(crate) struct AddMemberRequest {
     pub role: RoleName,
 }
 
-/// A member that was added.
+/// Somebody who was added or, having an account already, invited.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct AddedMember {
-    /// The member.
-    pub member: Member,
-    /// The password of an account that was made for them; shown this once. It must be changed at
-    /// the first sign-in.
+    /// The member; null for somebody who has to accept the invitation first.
+    #[schema(required = true)]
+    pub member: Option<Member>,
+    /// The password of the account that was made for the member; shown this once. It must be
+    /// changed at the first sign-in.
     #[schema(required = true)]
     pub one_time_password: Option<String>,
+    /// The invitation of somebody who has an account, with its code; null for a member.
+    #[schema(required = true)]
+    pub invitation: Option<IssuedInvitation>,
+}
+
+/// That somebody with an account may join the tenant.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Invitation {
+    /// Its identifier.
+    #[schema(value_type = uuid::Uuid)]
+    pub id: InvitationId,
+    /// The address it is for, as it was given.
+    #[schema(value_type = String, format = "email")]
+    pub email: EmailAddress,
+    /// What they may do once they have joined.
+    pub role: RoleName,
+    /// Who invited them.
+    #[schema(value_type = uuid::Uuid)]
+    pub invited_by: UserId,
+    /// When that was.
+    pub created_at: DateTime<Utc>,
+    /// From when on the code is of no use: seven days later.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl From<invitations::Invitation> for Invitation {
+    fn from(invitation: invitations::Invitation) -> Self {
+        Self {
+            id: invitation.id,
+            email: invitation.email,
+            role: invitation.role.into(),
+            invited_by: invitation.invited_by,
+            created_at: invitation.created_at,
+            expires_at: invitation.expires_at,
+        }
+    }
+}
+
+/// An invitation with its code.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct IssuedInvitation {
+    /// The invitation.
+    #[serde(flatten)]
+    pub invitation: Invitation,
+    /// To be handed to the person, who joins with it; shown this once, and good for one use.
+    #[schema(example = "inv_4yKf…")]
+    pub code: String,
+}
+
+/// The code of an invitation.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AcceptInvitationRequest {
+    /// The code, as it was handed over.
+    #[garde(length(min = 1, max = 128), custom(is_plain))]
+    pub code: String,
 }
 
 /// What to change in a membership.

@@ -36,7 +36,9 @@ pub(crate) struct TrafficPoint {
 /// The duration that the given share of requests did not exceed, estimated within its bucket as if
 /// durations were spread evenly there. Beyond the last bound, that bound is all that is known.
 pub(crate) fn quantile(durations: &[i64], share: f64) -> Option<f64> {
-    let total: i64 = durations.iter().sum();
+    let total = durations
+        .iter()
+        .fold(0_i64, |sum, count| sum.saturating_add(*count));
     if total <= 0 {
         return None;
     }
@@ -70,6 +72,8 @@ mod tests {
     fn quantiles_are_estimated_within_their_bucket() {
         assert_eq!(quantile(&[], 0.5), None);
         assert_eq!(quantile(&[0; 15], 0.5), None);
+        // More than can be counted is as much as can be counted.
+        assert_eq!(quantile(&[i64::MAX; 2], 0.5), Some(0.5));
         // Ten requests between 2 and 4 ms.
         assert_eq!(quantile(&[0, 0, 10], 0.5), Some(3.0));
         // One of a hundred took longer than the last bound.

@@ -19,15 +19,22 @@ const STEPS: i64 = 360;
 /// How many windows a report has at most: an hour of a hundred services.
 const WINDOWS: usize = 36_000;
 
-/// Keeps a gateway's figures. The same report again changes nothing.
+/// How far a gateway's clock may be ahead of ours.
+const AHEAD: Duration = Duration::minutes(1);
+/// The largest count of a window: far beyond what ten seconds can hold.
+const MOST: i64 = 1 << 32;
+
+/// Keeps a gateway's figures. The same report again changes nothing. Windows of a time that is not
+/// kept, or that has not come, are left out.
 pub(crate) async fn ingest(core: &Core, report: TrafficReport) -> Result<(), Refusal> {
     if report.windows.len() > WINDOWS {
         return Err(invalid("a report has too many windows"));
     }
-    let oldest = core.clock.now() - KEPT;
+    let now = core.clock.now();
+    let kept = now - KEPT..=now + AHEAD;
     let mut rows = Vec::with_capacity(report.windows.len());
     for window in report.windows {
-        if window.at < oldest {
+        if !kept.contains(&window.at) {
             continue;
         }
         rows.push(row(report.incarnation, report.number, window)?);
@@ -46,7 +53,10 @@ fn row(incarnation: uuid::Uuid, number: i64, window: TrafficWindow) -> Result<Tr
     if window.service.len() > 128 || window.service.chars().any(char::is_control) {
         return Err(invalid("a window's service is no service name"));
     }
-    let count = |count: u64| i64::try_from(count).map_err(|_| invalid("a count is too large"));
+    let count = |count: u64| match i64::try_from(count) {
+        Ok(count) if count <= MOST => Ok(count),
+        _ => Err(invalid("a count is larger than a window can be")),
+    };
     Ok(TrafficRow {
         at: window.at,
         service: window.service,

@@ -199,6 +199,20 @@ impl Platform {
             .await;
         (added.body["member"].clone(), changed.expect(200))
     }
+
+    /// Invites somebody with an account into the tenant of `by`: the answer with the code.
+    pub async fn invite(&self, by: &Answer, email: &str, role: &str) -> Answer {
+        let body = json!({"email": email, "role": role});
+        let invited = self.post("/v1/members", by.token(), body).await.expect(201);
+        assert!(invited.body["member"].is_null(), "{}", invited.body);
+        invited
+    }
+
+    /// What comes of trying an invitation's code.
+    pub async fn accept(&self, person: &Answer, code: &str) -> Answer {
+        let path = "/v1/me/invitations/accept";
+        self.post(path, person.token(), json!({"code": code})).await
+    }
 }
 
 /// A clock that stands still at a time of its own.

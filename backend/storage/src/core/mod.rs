@@ -1,4 +1,4 @@
-//! What core keeps: people, tenants, memberships, sessions, keys, audit entries, counts.
+//! What core keeps: people, tenants, memberships, invitations, sessions, keys, audit entries, counts.
 //!
 //! Functions that take a [`TenantTx`](crate::TenantTx) see one tenant; those that take a
 //! [`SystemTx`](crate::SystemTx) see all of them, and say whose rows they mean.
@@ -6,6 +6,7 @@
 pub mod attempts;
 pub mod audit;
 pub mod idempotency;
+pub mod invitations;
 pub mod lock;
 pub mod memberships;
 mod place;

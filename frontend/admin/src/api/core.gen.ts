@@ -173,6 +173,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The open invitations of the caller's tenant. */
+        get: operations["list_invitations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Withdraw an invitation.
+         * @description Its code is of no use any more. Only an owner withdraws the invitation of an owner.
+         */
+        delete: operations["withdraw_invitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/me": {
         parameters: {
             query?: never;
@@ -187,6 +224,29 @@ export interface paths {
         get: operations["me"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me/invitations/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Join the tenant that invited the caller.
+         * @description The code works once, for the person who signs in with the invited address, as long as whoever
+         *     invited them still may. It is a 404 for anybody else, and for a code that is wrong, withdrawn or
+         *     seven days old. More than 10 codes within 15 minutes are answered with 429. The session stays in
+         *     the tenant it is in: `POST /v1/auth/switch-tenant` goes on in the new one.
+         */
+        post: operations["accept_invitation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -223,7 +283,12 @@ export interface paths {
         /** The members of the caller's tenant. */
         get: operations["list_members"];
         put?: never;
-        /** Add a person to the caller's tenant. */
+        /**
+         * Add a person to the caller's tenant.
+         * @description Somebody unknown gets an account, and is a member at once. Somebody who has an account is invited:
+         *     the answer carries a code, which they enter at `POST /v1/me/invitations/accept`. A second
+         *     invitation of the same address takes the place of the first.
+         */
         post: operations["add_member"];
         delete?: never;
         options?: never;
@@ -513,13 +578,18 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description A member that was added. */
+        /** @description The code of an invitation. */
+        AcceptInvitationRequest: {
+            /** @description The code, as it was handed over. */
+            code: string;
+        };
+        /** @description Somebody who was added or, having an account already, invited. */
         AddedMember: {
-            /** @description The member. */
-            member: components["schemas"]["Member"];
+            invitation: components["schemas"]["IssuedInvitation"] | null;
+            member: components["schemas"]["Member"] | null;
             /**
-             * @description The password of an account that was made for them; shown this once. It must be changed at
-             *     the first sign-in.
+             * @description The password of the account that was made for the member; shown this once. It must be
+             *     changed at the first sign-in.
              */
             one_time_password: string | null;
         };
@@ -527,7 +597,8 @@ export interface components {
         AddMemberRequest: {
             /**
              * Format: email
-             * @description Their address. Somebody unknown gets an account and a one-time password.
+             * @description Their address. Somebody unknown gets an account and a one-time password; somebody who has an
+             *     account is invited.
              */
             email: string;
             /** @description What a person unknown so far is called; the address's beginning if not given. */
@@ -616,6 +687,44 @@ export interface components {
              * @example /email
              */
             pointer: string;
+        };
+        /** @description That somebody with an account may join the tenant. */
+        Invitation: {
+            /**
+             * Format: date-time
+             * @description When that was.
+             */
+            created_at: string;
+            /**
+             * Format: email
+             * @description The address it is for, as it was given.
+             */
+            email: string;
+            /**
+             * Format: date-time
+             * @description From when on the code is of no use: seven days later.
+             */
+            expires_at: string;
+            /**
+             * Format: uuid
+             * @description Its identifier.
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description Who invited them.
+             */
+            invited_by: string;
+            /** @description What they may do once they have joined. */
+            role: components["schemas"]["Role"];
+        };
+        /** @description An invitation with its code. */
+        IssuedInvitation: components["schemas"]["Invitation"] & {
+            /**
+             * @description To be handed to the person, who joins with it; shown this once, and good for one use.
+             * @example inv_4yKf…
+             */
+            code: string;
         };
         /** @description A JSON Web Key Set (RFC 7517) of Ed25519 keys (RFC 8037). */
         KeySet: {
@@ -756,6 +865,41 @@ export interface components {
                  * @example membership
                  */
                 target_type: string | null;
+            }[];
+            /** @description Where the next page begins, for `?cursor=`; null on the last page. */
+            next_cursor: string | null;
+        };
+        /** @description One page of a list. */
+        Page_Invitation: {
+            /** @description The items, in the order asked for. */
+            items: {
+                /**
+                 * Format: date-time
+                 * @description When that was.
+                 */
+                created_at: string;
+                /**
+                 * Format: email
+                 * @description The address it is for, as it was given.
+                 */
+                email: string;
+                /**
+                 * Format: date-time
+                 * @description From when on the code is of no use: seven days later.
+                 */
+                expires_at: string;
+                /**
+                 * Format: uuid
+                 * @description Its identifier.
+                 */
+                id: string;
+                /**
+                 * Format: uuid
+                 * @description Who invited them.
+                 */
+                invited_by: string;
+                /** @description What they may do once they have joined. */
+                role: components["schemas"]["Role"];
             }[];
             /** @description Where the next page begins, for `?cursor=`; null on the last page. */
             next_cursor: string | null;
@@ -1609,6 +1753,71 @@ export interface operations {
             };
         };
     };
+    list_invitations: {
+        parameters: {
+            query?: {
+                /** @description Where to go on: the `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description How many items, 1 to 200; 50 if not given. */
+                limit?: number;
+                /** @description What to sort by: a field's name, with `-` before it for descending. */
+                sort?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Invitation"];
+                };
+            };
+            /** @description What was wrong and what to do (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdraw_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The invitation. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The invitation is withdrawn. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What was wrong and what to do (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     me: {
         parameters: {
             query?: never;
@@ -1624,6 +1833,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description What was wrong and what to do (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accept_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptInvitationRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantOfMe"];
                 };
             };
             /** @description What was wrong and what to do (RFC 9457). */

@@ -42,7 +42,7 @@ interface Person {
   restricted: boolean;
 }
 
-/** The part of core that lets somebody in. */
+/** The part of core that lets somebody in, to a tenant that has invited nobody. */
 function admit({ permissions, roles, restricted }: Partial<Person> = {}) {
   const answer = (claims: object) => ({
     access_token: `e30.${btoa(JSON.stringify(claims)).replaceAll('=', '')}.x`,
@@ -65,6 +65,7 @@ function admit({ permissions, roles, restricted }: Partial<Person> = {}) {
       return HttpResponse.json(answer({ restricted }));
     }),
     http.post(`${CORE}/v1/me/password`, () => HttpResponse.json(answer({}))),
+    http.get(`${CORE}/v1/invitations`, () => HttpResponse.json({ items: [], next_cursor: null })),
     http.get(`${CORE}/v1/me`, () =>
       HttpResponse.json({
         user: USER,
@@ -189,7 +190,8 @@ describe('the console', () => {
       http.post(`${CORE}/v1/members`, async ({ request }) => {
         asked = await request.json();
         members = [member];
-        return HttpResponse.json({ member, one_time_password: 'kelp-orbit-violin' }, { status: 201 });
+        const made = { member, one_time_password: 'kelp-orbit-violin', invitation: null };
+        return HttpResponse.json(made, { status: 201 });
       }),
     );
     open('/members');
@@ -203,6 +205,90 @@ describe('the console', () => {
     await user.click(screen.getByRole('button', { name: 'Done' }));
     await waitFor(() => expect(screen.queryByText('kelp-orbit-violin')).toBeNull());
     expect(await screen.findByText('Noor')).toBeInTheDocument();
+  });
+
+  it('shows the code of an invitation this once, and withdraws it', async () => {
+    admit({ roles: ['admin'], permissions: ['member:read', 'member:create'] });
+    const invitation = {
+      id: 'i1',
+      email: 'known@example.com',
+      role: 'member',
+      invited_by: USER.id,
+      created_at: '2026-01-01T00:00:00Z',
+      expires_at: '2026-01-08T00:00:00Z',
+    };
+    // Only an owner withdraws that of an owner.
+    const ofOwner = { ...invitation, id: 'i0', email: 'boss@example.com', role: 'owner' };
+    let invitations = [ofOwner];
+    server.use(
+      http.get(`${CORE}/v1/members`, () => HttpResponse.json({ items: [], next_cursor: null })),
+      http.get(`${CORE}/v1/invitations`, () => HttpResponse.json({ items: invitations, next_cursor: null })),
+      http.post(`${CORE}/v1/members`, () => {
+        invitations = [ofOwner, invitation];
+        const made = { ...invitation, code: 'inv_kelp-orbit-violin' };
+        return HttpResponse.json(
+          { member: null, one_time_password: null, invitation: made },
+          { status: 201 },
+        );
+      }),
+      http.delete(`${CORE}/v1/invitations/i1`, () => {
+        invitations = [ofOwner];
+        return new HttpResponse(null, { status: 204 });
+      }),
+    );
+    open('/members');
+    const user = await signIn();
+    await user.click(await screen.findByRole('button', { name: 'Add member' }));
+    const dialog = await screen.findByRole('dialog');
+    await fill(within(dialog).getByLabelText('E-mail address'), 'known@example.com');
+    await user.click(within(dialog).getByRole('button', { name: 'Add' }));
+    expect(await screen.findByText('inv_kelp-orbit-violin')).toBeInTheDocument();
+    expect(screen.getByText(/under “Join a tenant”/)).toBeInTheDocument();
+    await user.click(screen.getByRole('button', { name: 'Done' }));
+    await waitFor(() => expect(screen.queryByText('inv_kelp-orbit-violin')).toBeNull());
+    const list = await screen.findByRole('region', { name: 'Open invitations' });
+    expect(await within(list).findByText('known@example.com')).toBeInTheDocument();
+    expect(within(list).getAllByRole('button')).toHaveLength(1);
+    await user.click(within(list).getByRole('button', { name: 'Withdraw: known@example.com' }));
+    await user.click(within(await screen.findByRole('dialog')).getByRole('button', { name: 'Withdraw' }));
+    await waitFor(() => expect(within(list).queryByText('known@example.com')).toBeNull());
+    expect(within(list).getByText('boss@example.com')).toBeInTheDocument();
+  });
+
+  it('joins a tenant by the code of an invitation', async () => {
+    admit();
+    const other = { id: '0199-o', name: 'Contoso', slug: 'contoso', is_suspended: false, role: 'admin' };
+    server.use(
+      http.post(`${CORE}/v1/me/invitations/accept`, async ({ request }) => {
+        const { code } = (await request.json()) as { code: string };
+        if (code !== 'inv_right') return HttpResponse.json({ code: 'not_found' }, { status: 404 });
+        server.use(
+          http.get(`${CORE}/v1/me`, () =>
+            HttpResponse.json({
+              user: USER,
+              tenant: TENANT,
+              roles: ['member'],
+              permissions: ['tenant:read', 'member:read'],
+              tenants: [{ ...TENANT, role: 'member' }, other],
+            }),
+          ),
+        );
+        return HttpResponse.json(other);
+      }),
+    );
+    open('/sign-in');
+    const user = await signIn();
+    await user.click(await screen.findByRole('button', { name: 'Account of Mia' }));
+    await user.click(await screen.findByRole('menuitem', { name: 'Join a tenant' }));
+    const dialog = await screen.findByRole('dialog', { name: 'Join a tenant' });
+    await fill(within(dialog).getByLabelText('Invitation code'), 'inv_wrong');
+    await user.click(within(dialog).getByRole('button', { name: 'Join' }));
+    expect(await within(dialog).findByText(/no open invitation with this code/)).toBeInTheDocument();
+    await fill(within(dialog).getByLabelText('Invitation code'), ' inv_right ');
+    await user.click(within(dialog).getByRole('button', { name: 'Join' }));
+    await waitFor(() => expect(screen.queryByRole('dialog', { name: 'Join a tenant' })).toBeNull());
+    await user.click(screen.getByRole('button', { name: 'Account of Mia' }));
+    expect(await screen.findByRole('menuitem', { name: 'Contoso' })).toBeInTheDocument();
   });
 
   it('marks the field that the server refused', async () => {

@@ -1,8 +1,7 @@
-import { Button, Modal } from 'antd';
 import { useTranslation } from 'react-i18next';
-import { CopyButton } from './CopyButton';
+import { ShownOnce } from './ShownOnce';
 
-/** Shows a password this once, until it was said to be taken down. */
+/** Shows the password of an account that was made for somebody. */
 export function OneTimePassword({
   of,
   password,
@@ -14,29 +13,12 @@ export function OneTimePassword({
 }) {
   const { t } = useTranslation();
   return (
-    <Modal
+    <ShownOnce
       title={t('members.oneTimeTitle', { name: of })}
-      open={password !== undefined}
-      closable={false}
-      destroyOnHidden
-      keyboard={false}
-      mask={{ closable: false }}
-      footer={
-        <Button type="primary" onClick={onDone}>
-          {t('action.done')}
-        </Button>
-      }
-    >
-      <div className="stack">
-        <p className="quiet">{t('members.oneTimeLead')}</p>
-        <div className="secret">
-          <div>
-            <span className="visually-hidden">{t('members.oneTimeLabel')}: </span>
-            <code>{password}</code>
-          </div>
-          <CopyButton text={password ?? ''} label={t('action.copy')} />
-        </div>
-      </div>
-    </Modal>
+      lead={t('members.oneTimeLead')}
+      label={t('members.oneTimeLabel')}
+      secret={password}
+      onDone={onDone}
+    />
   );
 }

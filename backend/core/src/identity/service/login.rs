@@ -144,8 +144,8 @@ pub(crate) async fn logout(
     }
     if let Some(session) = sessions::find(&tx, session).await? {
         let entry = Entry::by_person(session.user_id, origin, Action::SessionEnded);
-        let entry = entry.in_log_of(session.tenant_id).on(&session.id);
-        audit::write(&tx, entry).await?;
+        let log = audit::log_of(&tx, &session).await?;
+        audit::write(&tx, entry.in_log_of(log).on(&session.id)).await?;
     }
     core.commit(tx, &[Subject::Session(session)]).await
 }

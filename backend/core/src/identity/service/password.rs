@@ -84,7 +84,8 @@ pub(crate) async fn change(
     let mut subjects = vec![Subject::User(user.id)];
     subjects.extend(ended.into_iter().map(Subject::Session));
     let entry = Entry::by(caller, Action::PasswordChanged).on(&user.id);
-    audit::write(&tx, entry.in_log_of(session.tenant_id)).await?;
+    let log = audit::log_of(&tx, &session).await?;
+    audit::write(&tx, entry.in_log_of(log)).await?;
     let principal = Principal { user, tenant };
     let issued = tokens::go_on(core, &tx, &principal, &session, fresh.expose(), "password").await?;
     core.commit(tx, &subjects).await?;

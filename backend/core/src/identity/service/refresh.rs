@@ -155,8 +155,8 @@ async fn end_reused(
     let now = core.clock.now();
     if sessions::revoke(&tx, session.id, RevokeReason::Reuse, now).await? {
         let entry = Entry::by_person(session.user_id, origin, Action::RefreshReused);
-        let entry = entry.in_log_of(session.tenant_id).on(&session.id);
-        audit::write(&tx, entry).await?;
+        let log = audit::log_of(&tx, session).await?;
+        audit::write(&tx, entry.in_log_of(log).on(&session.id)).await?;
         core.commit(tx, &[Subject::Session(session.id)]).await?;
     }
     core.metrics.refresh_reuse.inc();

@@ -1,10 +1,12 @@
-import { KeyOutlined, LogoutOutlined, SwapOutlined, UpOutlined } from '@ant-design/icons';
+import { KeyOutlined, LogoutOutlined, SwapOutlined, TeamOutlined, UpOutlined } from '@ant-design/icons';
 import { Dropdown, type MenuProps } from 'antd';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import { session } from '@/api/client';
 import { useAccess } from '@/app/access';
 import { useNotice } from '@/components/useNotice';
+import { JoinTenant } from './JoinTenant';
 
 /** Who is signed in, for which tenant; the way to another tenant and the way out. */
 export function AccountMenu() {
@@ -12,6 +14,7 @@ export function AccountMenu() {
   const notice = useNotice();
   const navigate = useNavigate();
   const { me } = useAccess();
+  const [isJoining, setJoining] = useState(false);
   const others = me.tenants.filter((tenant) => tenant.id !== me.tenant?.id);
   const name = me.user.name || me.user.email;
 
@@ -47,6 +50,12 @@ export function AccountMenu() {
       : []),
     { type: 'divider' },
     {
+      key: 'join',
+      icon: <TeamOutlined aria-hidden />,
+      label: t('account.join'),
+      onClick: () => setJoining(true),
+    },
+    {
       key: 'password',
       icon: <KeyOutlined aria-hidden />,
       label: t('account.changePassword'),
@@ -56,19 +65,22 @@ export function AccountMenu() {
   ];
 
   return (
-    <Dropdown trigger={['click']} placement="topLeft" menu={{ items }}>
-      <button type="button" className="person" aria-label={t('account.menu', { name })}>
-        <span className="person-mark" aria-hidden>
-          {[...name][0]?.toUpperCase()}
-        </span>
-        <span className="person-words">
-          <strong>{name}</strong>
-          <span className="quiet small">
-            {me.tenant?.name ?? (me.user.is_operator ? t('account.operator') : t('account.noTenant'))}
+    <>
+      <Dropdown trigger={['click']} placement="topLeft" menu={{ items }}>
+        <button type="button" className="person" aria-label={t('account.menu', { name })}>
+          <span className="person-mark" aria-hidden>
+            {[...name][0]?.toUpperCase()}
           </span>
-        </span>
-        <UpOutlined aria-hidden style={{ marginLeft: 'auto', fontSize: 11 }} />
-      </button>
-    </Dropdown>
+          <span className="person-words">
+            <strong>{name}</strong>
+            <span className="quiet small">
+              {me.tenant?.name ?? (me.user.is_operator ? t('account.operator') : t('account.noTenant'))}
+            </span>
+          </span>
+          <UpOutlined aria-hidden style={{ marginLeft: 'auto', fontSize: 11 }} />
+        </button>
+      </Dropdown>
+      <JoinTenant open={isJoining} onClose={() => setJoining(false)} />
+    </>
   );
 }

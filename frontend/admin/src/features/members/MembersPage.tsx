@@ -11,10 +11,12 @@ import { OneTimePassword } from '@/components/OneTimePassword';
 import { PageHead } from '@/components/PageHead';
 import { RecordList } from '@/components/RecordList';
 import { SearchField } from '@/components/SearchField';
+import { ShownOnce } from '@/components/ShownOnce';
 import { PAGE_SIZE, useListState } from '@/components/useListState';
 import { useNotice } from '@/components/useNotice';
 import { When } from '@/components/When';
 import { AddMember, ChangeRole } from './dialogs';
+import { Invitations } from './Invitations';
 import { ROLES, rolesInReachOf } from './roles';
 
 export type Member = CoreSchemas['Member'];
@@ -133,11 +135,19 @@ export default function MembersPage() {
         sort={list.sort}
         onSort={list.sortBy}
       />
+      {can('member:create') && <Invitations />}
       <AddMember open={isAdding} onClose={() => setAdding(false)} onAdded={setAdded} />
       <ChangeRole member={changing} onClose={() => setChanging(undefined)} />
       <OneTimePassword
-        of={added?.member.name || added?.member.email || ''}
+        of={added?.member?.name || added?.member?.email || ''}
         password={added?.one_time_password ?? undefined}
+        onDone={() => setAdded(undefined)}
+      />
+      <ShownOnce
+        title={t('invitations.codeTitle', { email: added?.invitation?.email ?? '' })}
+        lead={t('invitations.codeLead')}
+        label={t('invitations.code')}
+        secret={added?.invitation?.code}
         onDone={() => setAdded(undefined)}
       />
     </>

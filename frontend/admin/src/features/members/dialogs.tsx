@@ -23,8 +23,10 @@ export function AddMember(props: { open: boolean; onClose: () => void; onAdded: 
     const added = bodyOf(await core.POST('/v1/members', { body }));
     props.onClose();
     props.onAdded(added);
-    notice.done(t('members.added', { name: added.member.name || added.member.email }));
-    await queries.invalidateQueries({ queryKey: ['members'] });
+    const { member, invitation } = added;
+    if (member) notice.done(t('members.added', { name: member.name || member.email }));
+    if (invitation) notice.done(t('invitations.made', { email: invitation.email }));
+    await queries.invalidateQueries({ queryKey: [invitation ? 'invitations' : 'members'] });
   };
 
   return (
