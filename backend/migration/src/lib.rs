@@ -12,9 +12,13 @@ mod m0002_people;
 mod m0003_demand;
 mod m0004_gateway_address;
 mod roles;
+mod tables;
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DatabaseTransaction};
 use sea_orm_migration::{MigrationStatus, prelude::*};
+
+pub use roles::roles_sql;
+pub use tables::{Belongs, TABLES, belongs};
 
 /// The PostgreSQL role that sees one tenant's rows: the one named by the setting `saas.tenant_id`.
 pub const TENANT_ROLE: &str = "saas_tenant";
@@ -129,6 +133,12 @@ pub async fn status(url: &str) -> Result<Vec<MigrationState>, MigrationError> {
             is_applied: migration.status() == MigrationStatus::Applied,
         })
         .collect())
+}
+
+/// The name of every migration this program knows, oldest first.
+pub fn known() -> Vec<String> {
+    let migrations = Migrator::migrations();
+    migrations.iter().map(|one| one.name().to_owned()).collect()
 }
 
 async fn applied(transaction: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {
