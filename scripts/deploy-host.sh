@@ -2,36 +2,50 @@
 # The part of a deployment that runs on the machine itself. scripts/deploy.sh sends it there and
 # calls it in the directory of the installation:
 #
-#   deploy-host.sh start RUN VERSION LIMIT HOLD   begins, detached from whoever called
-#   deploy-host.sh follow RUN BYTES               shows the log from there on; ends as the run does
+#   deploy-host.sh start RUN VERSION LIMIT HOLD DIGESTS   begins, detached from whoever called
+#   deploy-host.sh follow RUN BYTES                       shows the log from there on; ends as the run does
 #
-# RUN is the folder with the files of the version. In .deploy lie beside it: `lock`, held while a
-# deployment runs; `previous`, the files before; `unfinished`, there while something may be half done.
+# RUN is the folder with the files of the version, this one and what it needs. In .deploy lie beside it:
+# `lock`, held while a deployment runs; `previous`, the files before; `unfinished`, there while
+# something may be half done, with the version to go back to. DIGESTS is `-`, or what each image has to
+# be, as in registry=sha256:…,core=sha256:….
 set -euo pipefail
+. "$(dirname "$0")/deploy-machine.sh"
 
 # Compose reads them, or a container does: whoever may enter the directory may read them.
 files=(docker-compose.prod.yml docker/traefik/dynamic.yml)
 # As docs/DEPLOYMENT.md has it: one after the other, gateways in turn.
 services=(registry core gateway gateway-b frontend)
-free_mib=2048
+images=(registry core gateway frontend)
 slowest_pull=1800
 # The shell's own would go before .env.
 unset IMAGE_TAG IMAGE_PREFIX COMPOSE_FILE COMPOSE_ENV_FILES
 
 main() {
     case $1 in
-    start)
-        setsid bash "$0" run "$2" "$3" "$4" "$5" >"$2/log" 2>&1 </dev/null &
-        echo $! >"$2/pid"
-        ;;
+    start) start "${@:2}" ;;
     follow) follow "$2" "$3" ;;
-    run) run "$2" "$3" "$4" "$5" ;;
+    run) run "${@:2}" ;;
     esac
 }
 
+start() {
+    # Whoever makes it decides whether the run takes place: this, or who asks for it and finds none.
+    mkdir "$1/begun"
+    setsid bash "$0" run "$@" >"$1/log" 2>&1 </dev/null &
+    until [ -s "$1/pid" ]; do
+        kill -0 $! 2>/dev/null || { cat "$1/log" && exit 1; }
+        sleep 0.05
+    done
+}
+
 follow() {
-    local run=$1 seen=$2 size ended=''
-    [ -e "$run/pid" ] || { echo "the deployment did not start" && exit 2; }
+    local run=$1 seen=$2 size ended='' patience=100
+    until [ -s "$run/pid" ]; do
+        ! mkdir "$run/begun" 2>/dev/null || { echo "the deployment did not start; nothing was touched" && exit 2; }
+        [ "$((patience--))" -gt 0 ] || { echo "the deployment did not start in time; start it again" && exit 3; }
+        sleep 0.1
+    done
     while [ -z "$ended" ]; do
         # Asked first: what is written until then is shown below.
         if [ -e "$run/status" ] || ! kill -0 "$(cat "$run/pid")" 2>/dev/null; then ended=yes; else sleep 0.3; fi
@@ -39,27 +53,44 @@ follow() {
         tail -c "+$((seen + 1))" "$run/log" | head -c "$((size - seen))"
         seen=$size
     done
-    [ -e "$run/status" ] || { echo "the deployment was ended from outside: start it again, which also finds the way back" && exit 3; }
+    [ -e "$run/status" ] || { tell_of_cut_off && exit 3; }
     exit "$(cat "$run/status")"
 }
 
+tell_of_cut_off() {
+    echo "the deployment was ended from outside: start it again, which also finds the way back"
+    if [ -e .deploy/unfinished ]; then
+        echo "until then this runs: $(what_runs); the way back leads to $(grep . .deploy/unfinished || echo nothing)"
+    else
+        echo "nothing is half done; this runs: $(what_runs)"
+    fi
+}
+
 run() {
-    run=$1 version=$2 limit=$3 hold=$4
+    run=$1 version=$2 limit=$3 hold=$4 digests=$5
     # A connection that ends is not a reason to stop half way. A wish to stop is one to go back.
     trap '' HUP PIPE
     trap 'stop_wanted=yes' TERM INT
-    stop_wanted='' failed='' unwell='' SECONDS=0
+    stop_wanted='' failed='' unwell='' stage=before SECONDS=0
     umask 077
+    # Also the proof that something can be written here.
+    echo $$ >"$run/pid"
+    trap unforeseen EXIT
 
-    exec 9>>.deploy/lock
+    { exec 9>>.deploy/lock; } 2>/dev/null || refuse "$PWD/.deploy/lock cannot be written by $(id -un): it has to belong to this user"
     flock -n 9 || refuse "another deployment is under way here"
     check_machine
+    keep_room
+    forget_the_shells_own
     remember_previous
     fetch
+    may_go_on || refuse "nothing was touched"
 
-    echo "$previous" >.deploy/unfinished
-    if put_in_place "$run" && set_tag "$version" && replace "$version" migrate && is_well "$version"; then
+    write_down "$previous"
+    stage=forwards
+    if put_in_place "$run" && set_tag "$version" && may_go_on && replace "$version" migrate && is_well "$version"; then
         rm -f .deploy/unfinished
+        stage=well
         tell_what_was_left
         say "$version runs"
         finish 0
@@ -67,46 +98,60 @@ run() {
     go_back
 }
 
-# --- what has to hold before anything is touched
-
-check_machine() {
-    local tool place free
-    for tool in docker curl flock tail awk cmp; do
-        command -v "$tool" >/dev/null || refuse "$tool is needed on this machine and was not found"
-    done
-    docker compose version >/dev/null 2>&1 || refuse "docker compose does not run here: is Compose 2 installed?"
-    docker info >/dev/null 2>&1 || refuse "Docker does not answer $(id -un): does it run, and is $(id -un) in the group docker?"
-    [ -f .env ] || refuse "there is no .env in $PWD: make one with 'saas config generate', see docs/DEPLOYMENT.md"
-    [ -r .env ] && [ -w .env ] && [ -w . ] || refuse "$PWD and its .env have to belong to $(id -un)"
-    [ -n "$(setting IMAGE_PREFIX)" ] || refuse "IMAGE_PREFIX is empty in $PWD/.env: set it to where the images come from, such as ghcr.io/your-organisation/"
-    [ -n "$(setting DOMAIN)" ] || refuse "DOMAIN is empty in $PWD/.env"
-    for place in . "$(docker info --format '{{.DockerRootDir}}' 2>/dev/null)"; do
-        [ -d "$place" ] || continue
-        free=$(df -Pm "$place" | awk 'NR == 2 { print $4 }')
-        [ "$free" -ge "$free_mib" ] || refuse "$(realpath "$place") has $free MiB left and $free_mib are needed: 'docker image prune -a' removes images that nothing uses"
-    done
+# What no line here expects may not end in silence.
+unforeseen() {
+    local status=$?
+    trap - EXIT
+    set +e
+    case $stage in
+    before) refuse "a step ended with $status, see above; nothing was touched" ;;
+    forwards) go_back ;;
+    well) say "$version runs" && finish 0 ;;
+    *) say "a step of the way back ended with $status, see above; this runs: $(what_runs)" && finish 3 ;;
+    esac
 }
+
+# --- before anything is touched
 
 # What to go back to. If a deployment was cut off, by a crash of the machine, what lies in place is
 # half of it; then what it had remembered still holds.
 remember_previous() {
-    local file
+    local file image service
     if [ -e .deploy/unfinished ]; then
         previous=$(cat .deploy/unfinished)
+        [[ $previous =~ ^([A-Za-z0-9_][A-Za-z0-9_.-]*)?$ ]] ||
+            refuse "$PWD/.deploy/unfinished holds no version: write the one to go back to into it, of $(what_runs)"
+        say "this runs: $(what_runs)"
         say "the deployment before was cut off; the way back leads to ${previous:-nothing}, as it did then"
         return
     fi
-    previous=$(image_of gateway)
-    previous=${previous##*:}
-    [[ $previous =~ ^[A-Za-z0-9_.-]*$ ]] || refuse "$(container gateway) runs an image without a tag, to which there is no way back"
-    rm -rf .deploy/previous.new
-    for file in "${files[@]}"; do
-        [ ! -e "$file" ] || copy "$file" ".deploy/previous.new/$file"
+    previous=''
+    for service in gateway gateway-b core registry frontend; do
+        image=$(image_of "$service")
+        [ -z "$image" ] || break
     done
+    if [ -n "$image" ]; then
+        previous=$(tag_of "$image")
+        [ -n "$previous" ] || refuse "$(container "$service") runs an image without a tag, to which there is no way back"
+        for file in "${files[@]}"; do
+            [ -e "$file" ] || refuse "$previous runs here, but not from $PWD, which has no $file: there would be no way back"
+        done
+        for image in "${images[@]}"; do
+            image=$(setting IMAGE_PREFIX)saas-$image:$previous
+            docker image inspect "$image" >/dev/null 2>&1 ||
+                refuse "$previous runs here, but there is no image $image to go back to: was IMAGE_PREFIX changed? 'docker tag' gives the one that runs that name"
+        done
+    fi
+    rm -rf .deploy/previous.new
     mkdir -p .deploy/previous.new
+    for file in "${files[@]}"; do
+        [ ! -e "$file" ] || copy "$file" ".deploy/previous.new/$file" ||
+            { rm -rf .deploy/previous.new && refuse "$PWD/.deploy cannot be written to; nothing was touched"; }
+    done
     rm -rf .deploy/previous
-    mv .deploy/previous.new .deploy/previous
+    mv -T .deploy/previous.new .deploy/previous
     say "${previous:-nothing} runs here"
+    [ -z "$previous" ] || all_run "$previous" || say "but not everywhere: $(what_runs)"
 }
 
 # With the new files, and all of it before anything stops.
@@ -114,12 +159,24 @@ fetch() {
     local began=$SECONDS
     quietly docker compose -f "$run/docker-compose.prod.yml" --project-directory . config --quiet ||
         refuse "$PWD/.env does not have what $version needs; .env.prod.example of that version tells what it is"
+    local image name digest services_to_pull=(migrate "${services[@]}")
+    if [ "$digests" != - ]; then
+        services_to_pull=()
+        for image in "${images[@]}"; do
+            name=$(setting IMAGE_PREFIX)saas-$image
+            digest=$(tr , '\n' <<<"$digests" | sed -n "s/^$image=//p")
+            quietly within "$slowest_pull" docker pull --quiet "$name@$digest" ||
+                refuse "$name@$digest could not be fetched; nothing was touched"
+            [ "$version" != "$previous" ] || [ "$(image_id "$name@$digest")" = "$(image_id "$name:$version")" ] ||
+                refuse "$version runs here already, from another image than $name@$digest: there would be no way back, so give the new one a version of its own"
+            docker tag "$name@$digest" "$name:$version" || refuse "$name@$digest could not be named $version; no service was touched"
+        done
+    fi
     IMAGE_TAG=$version quietly within "$slowest_pull" docker compose -f "$run/docker-compose.prod.yml" \
-        --project-directory . pull --quiet migrate "${services[@]}" traefik ||
+        --project-directory . pull --quiet "${services_to_pull[@]}" traefik ||
         refuse "the images of $version could not be fetched; nothing was touched"
     # Some releases of Compose forgive a pull that fails where an image could also be built.
-    local image
-    for image in registry core gateway frontend; do
+    for image in "${images[@]}"; do
         image=$(setting IMAGE_PREFIX)saas-$image:$version
         docker image inspect "$image" >/dev/null 2>&1 || refuse "$image could not be fetched; nothing was touched"
     done
@@ -135,20 +192,30 @@ put_in_place() {
     done
 }
 
-# Never half a file under its name.
+# Never half a file under its name, and never through a link to somewhere else.
 copy() {
-    (umask 022 && mkdir -p "$(dirname "$2")") && cp "$1" "$2.new" && chmod 644 "$2.new" && mv "$2.new" "$2"
+    (umask 022 && mkdir -p "$(dirname "$2")") && rm -rf "$2.new" && cp "$1" "$2.new" && chmod 644 "$2.new" &&
+        sync "$2.new" && mv -fT "$2.new" "$2" || { rm -rf "$2.new" && return 1; }
 }
 
+write_down() {
+    rm -rf .deploy/unfinished.new && echo "$1" >.deploy/unfinished.new && sync .deploy/unfinished.new &&
+        mv -fT .deploy/unfinished.new .deploy/unfinished ||
+        { rm -rf .deploy/unfinished.new && refuse "$PWD/.deploy cannot be written to; nothing was touched"; }
+}
+
+# The copy first, so that owner and mode are those of the file; and it replaces the file only if
+# everything but the tag is the same.
 set_tag() {
     local file
     file=$(realpath .env)
-    # The copy first, so that owner and mode are those of the file.
-    cp -p "$file" "$file.new" && awk -v tag="$1" '
-        /^IMAGE_TAG=/ { if (!done) print "IMAGE_TAG=" tag; done = 1; next }
-        { print }
-        END { if (!done) print "IMAGE_TAG=" tag }
-    ' "$file" >"$file.new" && mv "$file.new" "$file"
+    rm -rf "$file.new" && cp -p "$file" "$file.new" && with_tag "$1" "$file" >"$file.new" &&
+        with_tag "$1" "$file" | cmp -s - "$file.new" && sync "$file.new" && mv -fT "$file.new" "$file" ||
+        { rm -rf "$file.new" && return 1; }
+}
+
+with_tag() {
+    dotenv "$2" -v set=IMAGE_TAG -v to="$1"
 }
 
 # replace VERSION [migrate]
@@ -243,10 +310,13 @@ edge_answers() {
 # --- the way back
 
 go_back() {
+    stage=backwards
+    local restored=''
+    rm -f "$run/room"
     say "$version did not get well${failed:+ ($failed)}"
-    echo "--- the last lines of ${failed:-all}"
+    echo "--- the last lines of ${failed:-all}" || true
     quietly docker compose -f docker-compose.prod.yml logs --no-color --tail 25 ${failed:+"$failed"} || true
-    echo "---"
+    echo "---" || true
     if [ -z "$previous" ]; then
         say "nothing ran here before, so that there is nothing to go back to: mend the cause and deploy again"
         rm -f .deploy/unfinished
@@ -255,90 +325,32 @@ go_back() {
     say "going back to $previous"
     trap '' TERM INT
     stop_wanted=''
-    if put_in_place .deploy/previous && set_tag "$previous" && replace "$previous" && is_well "$previous"; then
+    if put_in_place .deploy/previous && set_tag "$previous" && restored=yes && replace "$previous" && is_well "$previous"; then
         rm -f .deploy/unfinished
         say "$previous runs again"
         finish 1
     fi
-    say "THE WAY BACK FAILED TOO${failed:+ at $failed}. Files and IMAGE_TAG are those of $previous; 'docker compose -f docker-compose.prod.yml ps' in $PWD shows what is wrong"
+    say "THE WAY BACK FAILED TOO${failed:+ at $failed}; this runs: $(what_runs)"
+    if [ -n "$restored" ]; then
+        say "files and IMAGE_TAG are those of $previous; 'docker compose -f docker-compose.prod.yml ps' in $PWD shows what is wrong"
+    else
+        say "$PWD or its .env could not be written to: see to that, and deploy again; the files of $previous lie in $PWD/.deploy/previous"
+    fi
     finish 3
 }
 
-# --- asking, telling, ending
-
-setting() {
-    sed -n "s/^$1=//p" .env | tail -n 1 | tr -d "\"'\r"
-}
-
-container() {
-    printf 'saas_%s_prod' "${1//-/_}"
-}
-
-image_of() {
-    docker inspect --format '{{.Config.Image}}' "$(container "$1")" 2>/dev/null || true
-}
-
-# PostgreSQL and Redis are never replaced on the way: that interrupts. Who changed their settings
-# hears of it.
-tell_what_was_left() {
-    local service before now
-    [ -n "$previous" ] || return 0
-    for service in postgres redis; do
-        before=$(docker compose -f .deploy/previous/docker-compose.prod.yml --project-directory . config --hash "$service" 2>/dev/null) || return 0
-        now=$(docker compose -f docker-compose.prod.yml config --hash "$service" 2>/dev/null) || return 0
-        [ "$before" = "$now" ] ||
-            say "$service has new settings, which interrupt: 'docker compose -f docker-compose.prod.yml up -d $service' at a quiet time"
-    done
-}
-
-# within SECONDS COMMAND…; what does not listen is ended.
-within() {
-    timeout --kill-after=15 "$@"
-}
-
-say() {
-    printf '[%4s s] %s\n' "$SECONDS" "$*"
-}
-
-# A command's words, without what is secret in .env.
-quietly() {
-    local status=0
-    "$@" 2>&1 </dev/null | hide || status=${PIPESTATUS[0]}
-    return "$status"
-}
-
-hide() {
-    awk '
-        FILENAME == ARGV[1] {
-            at = index($0, "=")
-            if (at && substr($0, 1, at - 1) ~ /SECRET|TOKEN|PASSWORD|KEY/) {
-                value = substr($0, at + 1)
-                gsub(/["\r\047]/, "", value)
-                if (length(value) >= 6) secrets[value]
-            }
-            next
-        }
-        {
-            for (secret in secrets)
-                while ((at = index($0, secret))) $0 = substr($0, 1, at - 1) "***" substr($0, at + length(secret))
-            print
-            fflush()
-        }
-    ' .env -
-}
-
 refuse() {
-    echo "refused: $*"
+    echo "refused: $*" || true
     finish 2
 }
 
 # The status is the last thing written. Of earlier runs the five newest logs stay.
 finish() {
-    rm -rf "${run:?}/docker" "$run/docker-compose.prod.yml"
+    trap - EXIT
+    rm -rf "${run:?}/room" "$run/docker" "$run/docker-compose.prod.yml" || true
     # Not after a refusal: another deployment may be at work in one of them.
-    [ "$1" = 2 ] || find .deploy -maxdepth 1 -name 'run.*' -printf '%T@ %p\n' | sort -rn | awk 'NR > 6 { print $2 }' | xargs -r rm -rf
-    echo "$1" >"$run/status.new"
-    mv "$run/status.new" "$run/status"
+    [ "$1" = 2 ] || find .deploy -maxdepth 1 -name 'run.*' -printf '%T@ %p\n' | sort -rn | awk 'NR > 6 { print $2 }' | xargs -r rm -rf || true
+    echo "$1" >"$run/status.new" && mv "$run/status.new" "$run/status" || echo "how it ended ($1) could not be written down" || true
     exit "$1"
 }
 

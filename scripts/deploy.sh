@@ -17,6 +17,8 @@ scripts/deploy.sh --host HOST --user USER --version TAG [options]
   --known-hosts FILE   the machine's public keys; otherwise those ssh knows
   --limit SECONDS      how long a service may take to be healthy (180)
   --hold SECONDS       how long the public address has to answer without a miss (10)
+  --digests LIST       what the images have to be, as registry=sha256:…,core=…,gateway=…,frontend=…:
+                       fetched by that, whatever the tag leads to
 
 Run it in a checkout of that version: docker-compose.prod.yml and docker/traefik/dynamic.yml go along.
 
@@ -38,11 +40,11 @@ path_of() {
     case $1 in /*) printf '%s' "$1" ;; *) printf '%s/%s' "$called_from" "$1" ;; esac
 }
 
-host='' user='' version='' directory=/opt/saas port=22 identity='' known_hosts='' limit=180 hold=10
+host='' user='' version='' directory=/opt/saas port=22 identity='' known_hosts='' limit=180 hold=10 digests=''
 while [ $# -gt 0 ]; do
     case $1 in
     --help | -h) usage && exit 0 ;;
-    --host | --user | --version | --directory | --port | --identity | --known-hosts | --limit | --hold)
+    --host | --user | --version | --directory | --port | --identity | --known-hosts | --limit | --hold | --digests)
         [ $# -ge 2 ] || refuse "$1 needs a value"
         name=${1#--}
         declare "${name//-/_}=$2"
@@ -55,6 +57,7 @@ done
 # These words become a part of a command line on the other machine: nothing in them may mean
 # anything to a shell or look like an option.
 matches() {
+    local LC_ALL=C
     [[ $2 =~ ^$3$ ]] || refuse "--$1 '${2//[^[:print:]]/?}' $4"
 }
 for name in host user version; do
@@ -67,6 +70,13 @@ matches directory "$directory" '/[A-Za-z0-9._/-]+' 'is no absolute path of lette
 for name in port limit hold; do
     matches "$name" "${!name}" '[1-9][0-9]{0,4}' 'is no number'
 done
+[ "$hold" -lt "$limit" ] || refuse "--hold $hold has to be shorter than --limit $limit"
+if [ -n "$digests" ]; then
+    matches digests "$digests" '[a-z]+=sha256:[0-9a-f]{64}(,[a-z]+=sha256:[0-9a-f]{64})*' 'is no list of digests'
+    for name in registry core gateway frontend; do
+        [[ ,$digests =~ ,$name= ]] || refuse "--digests does not say what $name has to be"
+    done
+fi
 [ "$version" != latest ] || refuse "--version latest moves, so that there would be no way back: name a version"
 
 options=(
@@ -103,19 +113,24 @@ run=.deploy/run.$(od -An -N6 -tx1 /dev/urandom | tr -d ' \n')
 script="cd $directory && bash $run/deploy-host.sh"
 heard=$(mktemp)
 trap 'rm -f "$heard"' EXIT
+trap 'echo "deploy: no longer watching; if it has begun, $host goes on by itself, see $directory/$run/log there" >&2; exit 3' INT TERM
 status=0
-tar -c -f - docker-compose.prod.yml docker/traefik/dynamic.yml -C scripts deploy-host.sh |
-    there "echo reached; set -e; umask 077; cd $directory; mkdir -p $run; tar -x -f - --no-same-owner -C $run; bash $run/deploy-host.sh start $run $version $limit $hold" >"$heard" || status=$?
+# The folder gets its name when all is in it: half a script would run as well, and do half.
+tar -c -f - docker-compose.prod.yml docker/traefik/dynamic.yml -C scripts deploy-host.sh deploy-machine.sh dotenv.awk |
+    there "echo reached; set -e; umask 077; cd $directory; mkdir -p $run.part; tar -x -f - --no-same-owner -C $run.part; mv $run.part $run; bash $run/deploy-host.sh start $run $version $limit $hold ${digests:--}" >"$heard" || status=$?
 grep -qx reached "$heard" || refuse "nothing was touched: $user@$host could not be reached"
 case $status in
 0 | 255) ;; # 255: the connection broke, perhaps after the start. Following tells.
-*) refuse "nothing was touched: $host has no directory $directory that $user may write to, or lacks tar or bash" ;;
+129 | 13[0-9] | 14[0-3]) ;; # and so it does where the ssh here was ended
+*)
+    tail -n +2 "$heard"
+    refuse "nothing was touched: $host has no directory $directory that $user may write to, no room in it, or lacks tar or bash"
+    ;;
 esac
 
 # 2. We read along, and come back where the connection is lost.
-trap 'echo "deploy: no longer watching; $host goes on by itself, see $directory/$run/log there" >&2; exit 3' INT TERM
 : >"$heard"
-misses=0
+misses=0 absent=0
 while :; do
     before=$(wc -c <"$heard")
     set +e
@@ -124,6 +139,8 @@ while :; do
     set -e
     case $status in
     0 | 1 | 2 | 3) exit "$status" ;;
+    # What was sent may still be on its way there.
+    127) [ "$((absent += 1))" -le 3 ] || { echo "deploy: the connection broke, and $host has nothing of a deployment $run; whether it begins later, $directory/.deploy there tells" >&2 && exit 3; } ;;
     255 | 129 | 13[0-9] | 14[0-3]) ;; # the connection broke, or the ssh here was ended
     *) echo "deploy: $host does not know how it ended ($status); look at $directory/$run/log there" >&2 && exit 3 ;;
     esac

@@ -62,6 +62,27 @@ class Machine:
         self.sshd.terminate()
         self.sshd.wait(10)
 
+    @property
+    def environment(self):
+        """A home of its own: somebody's .bashrc might put the real Docker first. And what goes before .env
+        with Compose, unless somebody takes care."""
+        return {
+            "PATH": f"{self.programs}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": str(self.folder),
+            "STANDIN_STATE": str(self.state), "CURL_CA_BUNDLE": str(self.authority.path),
+            "IMAGE_TAG": "of-the-shell", "DOMAIN": "of-the-shell", "SECRET_KEY": "of-the-shell",
+        }
+
+    @contextlib.contextmanager
+    def program(self, name, script):
+        """Another program of that name, which finds the real one in $REAL."""
+        path = self.programs / name
+        path.write_text(f"#!/bin/bash\nREAL={shutil.which(name)}\n{script}\n")
+        path.chmod(0o755)
+        try:
+            yield
+        finally:
+            path.unlink()
+
     def put_docker(self):
         """By the tests' own interpreter, and without what takes it long to start: it is called often."""
         program = self.programs / "docker"
@@ -85,8 +106,7 @@ class Machine:
         if os.geteuid() == 0:
             # Only root's sshd has it, and Debian makes it when the service starts.
             pathlib.Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-        # A home of its own: somebody's .bashrc might put the real Docker first.
-        path = f"{self.programs}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+        environment = " ".join(f"{name}={value}" for name, value in self.environment.items())
         configuration = self.folder / "sshd_config"
         configuration.write_text(f"""
 ListenAddress 127.0.0.1
@@ -100,7 +120,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 MaxStartups 100
-SetEnv PATH={path} HOME={self.folder} STANDIN_STATE={self.state} CURL_CA_BUNDLE={self.authority.path} IMAGE_TAG=of-the-shell
+SetEnv {environment}
 """)
         # sshd starts itself again for each connection and wants to be named by its whole path.
         command = ["/usr/sbin/sshd", "-D", "-e", "-f", configuration]
@@ -206,6 +226,26 @@ class Installation:
         done = subprocess.run(self.command(version, **options), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=60)
         self.check_words(done.stdout)
+        return done
+
+    def sent(self):
+        """A folder as deploy.sh sends it."""
+        run = self.folder / f".deploy/run.{secrets.token_hex(6)}"
+        sources = [ROOT / "scripts" / name for name in ("deploy-host.sh", "deploy-machine.sh", "dotenv.awk")]
+        for source, file in [(ROOT / file, run / file) for file in FILES] + [(source, run / source.name) for source in sources]:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, file)
+        return run
+
+    def on_the_machine(self, *words, run=None, before=(), **options):
+        """deploy-host.sh itself, as the machine runs it; without words, a whole deployment."""
+        run = run or self.sent()
+        name = str(run.relative_to(self.folder))
+        words = [word if word != "RUN" else name for word in words or ("run", "RUN", NEW, "30", "1", "-")]
+        done = subprocess.run([*before, "bash", f"{name}/deploy-host.sh", *words], cwd=self.folder, env=self.machine.environment,
+                              **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "timeout": 60} | options)
+        done.said = (done.stdout or b"").decode()
+        self.check_words(done.said)
         return done
 
     def check_words(self, text):

@@ -47,6 +47,10 @@ def test_what_has_no_default_is_demanded_and_empty_in_the_example():
             assert value == "", name
 
 
+def test_strangers_do_not_decide_what_is_recorded_of_their_requests():
+    assert EXAMPLE["OTEL_TRACES_SAMPLER"] == "traceidratio"
+
+
 def test_nothing_but_the_edge_publishes_ports_and_development_stays_on_loopback():
     assert [name for name, service in PRODUCTION["services"].items() if "ports" in service] == ["traefik"]
     published = [port for service in DEVELOPMENT["services"].values() for port in service.get("ports", [])]

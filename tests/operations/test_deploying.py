@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import signal
 import stat
 import subprocess
@@ -36,6 +37,11 @@ def expect_old(platform):
 def expect_untouched(platform):
     expect_old(platform)
     assert platform.ups() == []
+
+
+# What each image of NEW has to be.
+DIGESTS = {image: f"sha256:{number:02x}" + "0a" * 31 for number, image in enumerate(("registry", "core", "gateway", "frontend"))}
+LIST = ",".join(f"{image}={digest}" for image, digest in DIGESTS.items())
 
 
 def test_a_good_update(platform, machine, capsys):
@@ -103,6 +109,73 @@ def test_a_version_that_is_healthy_but_not_reached_is_taken_back(platform, machi
     assert machine.read()["routes_seen"].startswith(f"# as of {OLD}")
 
 
+def write(platform, *changes):
+    text = platform.env.read_text()
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    platform.env.write_bytes(text.encode())
+    platform.before = platform.files()
+
+
+def test_no_secret_of_env_is_told_however_it_is_written(platform, machine):
+    key, password, token, previous = (secrets.token_hex(16) for _ in range(4))
+    write(platform, ("ADMIN_PASSWORD=\n", f'export ADMIN_PASSWORD = "{password}" # the first\n'), ("SECRET_KEY_PREVIOUS=\n", f"SECRET_KEY_PREVIOUS='{previous}'\r\n"),
+          ("OTLP_HEADERS=\n", f"OTLP_HEADERS=Authorization=Bearer%20{token},a=b\nREPLICA_URL=postgresql://u:{key}%40@replica/saas\n"))
+    platform.secrets |= {"key": key, "password": password, "token": token, "previous": previous}
+    machine.change(sick={NEW: ["core"]}, says=[f"password {password}, before {previous}", f"Bearer {token}", f"{key}@ {key}%40"])
+    done = platform.deploy()
+    assert done.returncode == 1 and "password ***, before ***\n***\n*** ***\n" in done.stdout, done.stdout
+    expect_old(platform)
+
+
+@pytest.mark.parametrize("before, after", [
+    ("IMAGE_TAG=1.0.0", 'IMAGE_TAG="1.0.0" # as of May'), ("IMAGE_TAG=1.0.0", "export IMAGE_TAG = 1.0.0"), ("\n", "\r\n"),
+    (f"DOMAIN={DOMAIN}", f'export DOMAIN = "{DOMAIN}" # ours'), ("IMAGE_PREFIX=ghcr.io/your-organisation/", "IMAGE_PREFIX='ghcr.io/your-organisation/'  # ours"),
+])
+def test_an_env_may_be_written_in_any_way_that_compose_reads(platform, machine, before, after):
+    write(platform, (before, after))
+    machine.change(sick={NEW: ["registry"]})
+    done = platform.deploy()
+    assert done.returncode == 1, done.stdout
+    expect_old(platform)
+
+
+@pytest.mark.parametrize("odd", ["$(touch made)", "-rf a b", "'; touch made; #'", "../.."])
+def test_an_odd_tag_in_env_means_nothing_to_anybody(platform, odd):
+    """What runs is what Docker says."""
+    write(platform, ("IMAGE_TAG=1.0.0", f"IMAGE_TAG={odd}"))
+    assert platform.deploy().returncode == 0
+    assert platform.runs() == {NEW} and platform.tag().strip("'") == NEW and not (platform.folder / "made").exists()
+
+
+@pytest.mark.parametrize("changes, sentence", [
+    ({"running": {"gateway": "@sha256:0a"}}, "runs an image without a tag"),
+    ({"local": []}, f"there is no image ghcr.io/your-organisation/saas-registry:{OLD} to go back to: was IMAGE_PREFIX changed?"),
+])
+def test_without_a_way_back_nothing_is_touched(platform, machine, changes, sentence):
+    machine.change(**changes)
+    done = platform.deploy()
+    assert done.returncode == 2 and sentence in done.stdout, done.stdout
+    assert platform.files() == platform.before and platform.ups() == []
+
+
+def test_without_the_files_of_what_runs_nothing_is_touched(platform):
+    (platform.folder / FILES[0]).unlink()
+    done = platform.deploy()
+    assert done.returncode == 2 and f"has no {FILES[0]}: there would be no way back" in done.stdout, done.stdout
+    assert platform.ups() == []
+
+
+def test_what_does_not_run_everywhere_is_told_and_a_digest_is_no_tag(platform, machine):
+    running = machine.read()["running"]
+    machine.change(running=running | {"gateway": f"{OLD}@sha256:{'0a' * 32}", "frontend": "0.9.0"}, sick={NEW: ["core"]})
+    done = platform.deploy()
+    assert done.returncode == 1, done.stdout
+    assert f"but not everywhere: registry {OLD}, core {OLD}, gateway {OLD}, gateway-b {OLD}, frontend 0.9.0" in done.stdout
+    expect_old(platform)
+
+
 def test_a_failed_migration_replaces_nothing(platform, machine):
     machine.change(migration_fails=[NEW])
     done = platform.deploy()
@@ -115,6 +188,36 @@ def test_images_that_cannot_be_fetched_touch_nothing(platform, machine, forgivin
     machine.change(published=[OLD], forgiving_pull=forgiving)
     done = platform.deploy()
     assert done.returncode == 2 and "nothing was touched" in done.stdout, done.stdout
+    expect_untouched(platform)
+
+
+def test_an_update_to_what_was_signed_whatever_the_tag_leads_to(platform, machine):
+    machine.change(published=[], digests=DIGESTS)
+    done = platform.deploy(digests=LIST)
+    assert done.returncode == 0, done.stdout
+    assert platform.runs() == {NEW} and platform.tag() == NEW
+    prefix = "ghcr.io/your-organisation/saas-"
+    assert machine.read()["named"] == [f"{prefix}{image}@{digest} {prefix}{image}:{NEW}" for image, digest in DIGESTS.items()]
+    assert platform.deploy(digests=LIST).returncode == 0, "the same once more"
+    # The way back is the tag, as ever.
+    machine.change(sick={"1.2.0": ["core"]}, published=["1.2.0"])
+    platform.before = platform.files()
+    done = platform.deploy("1.2.0")
+    assert done.returncode == 1 and platform.runs() == {NEW} and platform.files() == platform.before
+
+
+def test_another_image_of_the_version_that_runs_is_refused_as_it_would_take_the_way_back(platform, machine):
+    machine.change(digests=DIGESTS)
+    done = platform.deploy(OLD, digests=LIST)
+    assert done.returncode == 2 and f"{OLD} runs here already, from another image" in done.stdout, done.stdout
+    expect_untouched(platform)
+    assert "named" not in machine.read()
+
+
+def test_an_image_that_is_not_what_was_signed_touches_nothing(platform, machine):
+    machine.change(digests=DIGESTS | {"gateway": DIGESTS["core"]})
+    done = platform.deploy(digests=LIST)
+    assert done.returncode == 2 and f"saas-gateway@{DIGESTS['gateway']} could not be fetched" in done.stdout, done.stdout
     expect_untouched(platform)
 
 
@@ -159,6 +262,9 @@ def test_a_machine_with_another_key_is_refused(platform, machine):
     ({"version": None}, "--version is missing"),
     ({"host": "-oProxyCommand=reboot"}, "is no name or address"),
     ({"user": "root@elsewhere"}, "is no name of a user"),
+    ({"limit": "10", "hold": "10"}, "--hold 10 has to be shorter than --limit 10"),
+    ({"digests": "registry=sha256:0a; reboot"}, "is no list of digests"),
+    ({"digests": f"registry=sha256:{'0a' * 32}"}, "--digests does not say what core has to be"),
     ({"directory": "/opt/a b"}, "is no absolute path"),
     ({"directory": "opt"}, "is no absolute path"),
     ({"port": "0"}, "is no number"),
@@ -272,6 +378,7 @@ def test_after_a_crash_in_the_middle_the_way_back_is_still_known(platform, machi
     with platform.stopped_at(f"gateway {NEW}") as process:
         os.kill(script_on_the_machine(platform), signal.SIGKILL)
     assert process.returncode == 3 and "ended from outside" in process.said, process.said
+    assert f"the way back leads to {OLD}" in process.said
     assert platform.runs() == {OLD, NEW} and platform.tag() == NEW
     machine.change(held={}, sick={NEW: ["frontend"]})
     done = platform.deploy()

@@ -91,6 +91,11 @@ def manifests(request):
 # --- valid and safe
 
 
+def test_strangers_do_not_decide_what_is_recorded_of_their_requests(manifests):
+    [config] = [each["data"] for each in manifests if each["kind"] == "ConfigMap" and "OTEL_TRACES_SAMPLER_ARG" in each["data"]]
+    assert config["OTEL_TRACES_SAMPLER"] == "traceidratio"
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_api_server_would_take_every_object(manifests, version):
     for each in manifests:
@@ -639,6 +644,7 @@ def test_other_settings_make_other_pods(chart):
         {"settings": {"SIGNUP": True}},
         {"settings": {"signup": "open"}},
         {"traces": {"ratio": 2}},
+        {"traces": {"sampler": "sometimes"}},
         {"traces": {"endpoint": "collector:4318"}},
         {"domains": {"api": "https://api.example.com"}},
         {"network": {"pods": "10.244.0.0"}},

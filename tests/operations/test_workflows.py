@@ -71,11 +71,24 @@ def test_every_job_may_do_what_it_needs_and_no_more(file, name, job):
     assert writes == {
         "images/build": {"packages"},
         "images/publish": {"packages", "id-token"},
-        "release/binary": {"id-token", "attestations"},
+        "release/attest": {"id-token", "attestations"},
         "release/release": {"contents"},
     }.get(f"{file}/{name}", set())
     if "uses" not in job:
         assert job["timeout-minutes"] <= 180
+
+
+def test_who_may_sign_or_attest_builds_nothing_and_runs_nothing_of_the_repository():
+    for file, name, job in jobs():
+        if "id-token" in job["permissions"]:
+            assert "container" not in job and "strategy" not in job
+            for step in job["steps"]:
+                assert not re.search(r"checkout|setup-node|cache", step.get("uses", "")), name
+                assert not re.search(r"\b(make|cargo|npm|docker buildx build|scripts/)", step.get("run", "")), name
+    release = workflow(FOLDER / "release.yml")["jobs"]
+    # Not even a file of the build reaches it.
+    assert not any("artifact" in step.get("uses", "") for step in release["attest"]["steps"])
+    assert set(release["release"]["needs"]) == {"notes", "attest"} and release["attest"]["needs"] == "binary"
 
 
 def test_no_expression_of_others_is_part_of_a_script():
@@ -104,11 +117,15 @@ def test_no_check_of_a_machine_or_a_certificate_is_switched_off():
     assert not re.search(r"StrictHostKeyChecking=(no|accept-new|off)|UserKnownHostsFile=/dev/null|--insecure|-k\b", everything)
 
 
-def test_actions_are_named_by_version_and_dependabot_raises_them():
+def test_actions_are_named_by_version_or_commit_and_dependabot_raises_them():
     for name, step in steps("uses"):
-        assert re.fullmatch(r"[\w.-]+/[\w.-]+@v\d+(\.\d+)*", step["uses"]), f"{name}: {step['uses']}"
+        ours = re.match(r"(actions|docker)/", step["uses"])
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+@" + (r"v\d+(\.\d+)*" if ours else "[0-9a-f]{40}"), step["uses"]), f"{name}: {step['uses']}"
         if step["uses"].startswith("actions/checkout@"):
             assert step["with"]["persist-credentials"] is False, name
+    # The comment is what Dependabot raises the commit by.
+    for line in re.findall(r"uses: .*@[0-9a-f]{40}.*", "".join(path.read_text() for path in FILES)):
+        assert re.fullmatch(r"uses: \S+ # v\d+\.\d+\.\d+", line), line
     updates = {
         (update["package-ecosystem"], folder)
         for update in yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())["updates"]
@@ -185,6 +202,70 @@ def test_the_commit_of_a_version_is_found_or_the_version_refused(tmp_path, versi
     done = subprocess.run(["bash", "-e", "-c", script], env={"PATH": os.environ["PATH"], "VERSION": version, "GITHUB_OUTPUT": str(output)})
     assert (done.returncode == 0) == (reference is not None)
     assert output.read_text() == (f"ref={reference}\n" if reference else "")
+
+
+def step_of(file, job, what):
+    [step] = [step for step in workflow(FOLDER / f"{file}.yml")["jobs"][job]["steps"] if what in step.get("run", "")]
+    return step["run"]
+
+
+class Runner:
+    """What a step of a workflow finds: programs that say and keep what they are made to."""
+
+    def __init__(self, folder, **programs):
+        self.folder = folder
+        for name, script in programs.items():
+            (folder / name).write_text(f"#!/bin/bash\necho {name} \"$@\" >>{folder}/calls\n{script}\n")
+            (folder / name).chmod(0o755)
+
+    def run(self, script, **environment):
+        (self.folder / "output").write_text("")
+        (self.folder / "calls").write_text("")
+        done = subprocess.run(["bash", "-e", "-c", script], cwd=self.folder, capture_output=True, text=True, env={
+            "PATH": f"{self.folder}:{os.environ['PATH']}", "GITHUB_OUTPUT": str(self.folder / "output"),
+            "GITHUB_REPOSITORY": "Your-Organisation/saas", "GITHUB_REPOSITORY_OWNER": "Your-Organisation"} | environment)
+        self.output, self.calls = ((self.folder / name).read_text() for name in ("output", "calls"))
+        return done
+
+
+@pytest.mark.parametrize("version, reference, made_by", [
+    ("1.2.3", "refs/tags/v1.2.3", "images.yml@refs/tags/v1.2.3 "),
+    (f"main-{'0a' * 20}", "0a" * 20, f"images.yml@refs/heads/main --certificate-github-workflow-sha {'0a' * 20} "),
+])
+def test_what_is_deployed_is_what_was_verified_to_be_of_that_commit(tmp_path, version, reference, made_by):
+    script = step_of("deploy", "deploy", "cosign verify")
+    runner = Runner(tmp_path, docker="echo digest of ${@: -1}", jq="read -r _ _ name; echo sha256:${name##*saas-}", cosign="exit ${UNSIGNED:-0}")
+    assert runner.run(script, VERSION=version, REFERENCE=reference).returncode == 0
+    images = ("registry", "gateway", "core", "frontend")
+    assert runner.output == "digests=" + ",".join(f"{image}=sha256:{image}:{version}" for image in images) + "\n"
+    verified = [line for line in runner.calls.splitlines() if line.startswith("cosign verify ")]
+    assert [line.split()[2] for line in verified] == [f"ghcr.io/your-organisation/saas-{image}@sha256:{image}:{version}" for image in images]
+    for line in verified:
+        assert f"--certificate-identity https://github.com/Your-Organisation/saas/.github/workflows/{made_by}" in line
+        assert "--certificate-oidc-issuer https://token.actions.githubusercontent.com" in line
+    assert runner.run(script, VERSION=version, REFERENCE=reference, UNSIGNED="1").returncode != 0 and runner.output == ""
+    steps = workflow(FOLDER / "deploy.yml")["jobs"]["deploy"]["steps"]
+    [deploy] = [step for step in steps if "scripts/deploy.sh" in step.get("run", "")]
+    assert '--digests "$DIGESTS"' in deploy["run"] and deploy["env"]["DIGESTS"] == "${{ steps.images.outputs.digests }}"
+
+
+def test_what_is_released_is_what_was_built_and_attested(tmp_path):
+    runner = Runner(tmp_path, gh="")
+    names = [f"saas-1.2.3-linux-{architecture}.tar.gz" for architecture in ("amd64", "arm64")]
+    for name in names:
+        (tmp_path / name).write_text(name)
+    amd64, arm64 = (subprocess.run(["sha256sum", tmp_path / name], capture_output=True, text=True).stdout.split()[0] for name in names)
+    checksums, release = step_of("release", "attest", "SHA256SUMS"), step_of("release", "release", "SHA256SUMS")
+    told = {"GITHUB_REF_NAME": "v1.2.3", "AMD64": amd64, "ARM64": arm64}
+    assert runner.run(checksums, **told).returncode == 0
+    lines = f"{amd64}  {names[0]}\n{arm64}  {names[1]}\n"
+    assert (tmp_path / "SHA256SUMS").read_text() == lines and runner.output == f"checksums<<end-of-checksums\n{lines}end-of-checksums\n"
+    for wrong in ("", "0a", f"{amd64}\nchecksums=x", amd64.upper() + "G"):
+        assert runner.run(checksums, **told | {"ARM64": wrong}).returncode != 0 and not runner.output
+    told = {"GITHUB_REF_NAME": "v1.2.3", "CHECKSUMS": lines.rstrip()}
+    assert runner.run(release, **told).returncode == 0 and runner.calls.startswith("gh release create v1.2.3 ")
+    (tmp_path / names[1]).write_text("another")
+    assert runner.run(release, **told).returncode != 0 and not runner.calls
 
 
 @pytest.mark.parametrize("kind, name, version", [("tag", "v1.2.3", "1.2.3"), ("branch", "main", f"main-{'0a' * 20}")])

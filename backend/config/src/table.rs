@@ -227,7 +227,7 @@ pub const SETTINGS: &[SettingInfo] = &[
     secret(
         "SECRET_KEY_PREVIOUS",
         ALL,
-        "the root secret before this one, accepted while rotating",
+        "another root secret that is accepted beside it: the next one or the one before, while rotating",
     ),
     setting(
         "PUBLIC_URL",

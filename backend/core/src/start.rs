@@ -152,6 +152,7 @@ async fn build(deps: CoreDeps) -> Result<Core, StartError> {
     let installation = deps.db.installation().await?;
     let envelope = Envelope::new(&deps.root, installation.id);
     trust::ensure_signing_key(&deps.db, &envelope, &deps.clock, &deps.random).await?;
+    trust::seal_anew(&deps.db, &envelope, &deps.random).await?;
     let rules = rules(&deps);
     // The position first: what changes while the tables are read is then seen twice, not never.
     let position = deps.db.changes(ChangeStream::Trust).latest().await?;

@@ -11,14 +11,19 @@ mod support;
 use http_body_util::BodyExt as _;
 use hyper::{Method, body::Incoming};
 use saas_registry_client::{Frame, FrameDecoder};
-use saas_security::InternalRole;
+use saas_security::{InternalRole, RootSecret};
+use saas_storage::ChangeStream;
 use serde_json::{Value, json};
-use support::{Api, Home, Platform};
+use support::{Api, Home, Platform, Wishes};
+
+/// How long an event may take that comes at once.
+const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
 
 on_both!(
     a_reader_gets_a_snapshot_and_then_every_change,
     a_reader_that_comes_back_gets_what_it_missed,
     a_revocation_reaches_the_other_core,
+    a_core_that_lacks_the_new_secret_still_follows_and_signs,
 );
 
 /// An open stream.
@@ -173,4 +178,29 @@ async fn a_revocation_reaches_the_other_core(home: Home) {
         .refresh(amy.text("refresh_token"))
         .await
         .problem(401, "session_ended");
+}
+
+/// As in the middle of a rotation, before every process was started anew.
+async fn a_core_that_lacks_the_new_secret_still_follows_and_signs(home: Home) {
+    let platform = Platform::start(home).await;
+    let amy = platform.owner("amy").await;
+    let gateway = platform.internal(InternalRole::Gateway);
+    let mut stream = Stream::open(&platform.core.api, &gateway, None).await;
+    stream.event().await;
+    let rotated = RootSecret::new(&[8; 32], Some(&[7; 32]));
+    let rotated = support::run(&platform.home, &platform.clock, &rotated, Wishes::default()).await;
+    // The keys are read anew, their rows being sealed under a secret that the first core has not.
+    let tx = rotated.db.system("test.keys").await.unwrap();
+    tx.commit_with_changes(ChangeStream::Trust, &["keys".to_owned()])
+        .await
+        .unwrap();
+    let followed = tokio::time::timeout(PATIENCE, stream.event()).await;
+    let Ok((name, _, _)) = followed else {
+        panic!("the first core does not follow any more");
+    };
+    assert_eq!(name, "keys");
+    let login = platform.login("amy@example.com", support::PASSWORD).await;
+    let login = login.expect(200);
+    rotated.api.get("/v1/me", login.token()).await.expect(200);
+    rotated.api.get("/v1/me", amy.token()).await.expect(200);
 }

@@ -72,26 +72,40 @@ impl Envelope {
 
     /// The plain text, under the current secret or the previous one.
     pub fn open(&self, sealed: &[u8], context: &str) -> Result<Vec<u8>, EnvelopeError> {
-        let (nonce, text) = sealed
-            .split_first_chunk::<NONCE_LEN>()
-            .ok_or(EnvelopeError::Open)?;
         self.accepted
             .iter()
-            .find_map(|key| {
-                let mut text = text.to_vec();
-                let plain = cipher(key)?
-                    .open_in_place(
-                        Nonce::assume_unique_for_key(*nonce),
-                        Aad::from(context.as_bytes()),
-                        &mut text,
-                    )
-                    .ok()?
-                    .len();
-                text.truncate(plain);
-                Some(text)
-            })
+            .find_map(|key| open_with(key, sealed, context))
             .ok_or(EnvelopeError::Open)
     }
+
+    /// The same under the current secret; `None` if it is already.
+    pub fn renew(
+        &self,
+        sealed: &[u8],
+        context: &str,
+        random: &Random,
+    ) -> Result<Option<Vec<u8>>, EnvelopeError> {
+        if open_with(&self.current, sealed, context).is_some() {
+            return Ok(None);
+        }
+        let plain = self.open(sealed, context)?;
+        self.seal(&plain, context, random).map(Some)
+    }
+}
+
+fn open_with(key: &Key, sealed: &[u8], context: &str) -> Option<Vec<u8>> {
+    let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>()?;
+    let mut text = text.to_vec();
+    let plain = cipher(key)?
+        .open_in_place(
+            Nonce::assume_unique_for_key(*nonce),
+            Aad::from(context.as_bytes()),
+            &mut text,
+        )
+        .ok()?
+        .len();
+    text.truncate(plain);
+    Some(text)
 }
 
 fn cipher(key: &Key) -> Option<LessSafeKey> {
@@ -122,5 +136,12 @@ mod tests {
         assert_eq!(rotated.open(&sealed, "signing_keys").unwrap(), b"seed");
         let stranger = Envelope::new(&RootSecret::new(&[2; 32], None), id);
         assert!(stranger.open(&sealed, "signing_keys").is_err());
+        assert!(stranger.renew(&sealed, "signing_keys", &random).is_err());
+
+        let renewed = rotated.renew(&sealed, "signing_keys", &random).unwrap();
+        let renewed = renewed.unwrap();
+        assert_eq!(stranger.open(&renewed, "signing_keys").unwrap(), b"seed");
+        let again = rotated.renew(&renewed, "signing_keys", &random).unwrap();
+        assert_eq!(again, None);
     }
 }

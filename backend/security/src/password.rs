@@ -1,8 +1,11 @@
 //! Passwords: Argon2id hashes, strength, one-time passwords.
 
 use argon2::{
-    Algorithm, Argon2, Params, Version,
-    password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::{
+        self,
+        phc::{Output, ParamsString, PasswordHash, Salt},
+    },
 };
 use saas_domain::Random;
 
@@ -11,6 +14,12 @@ use saas_domain::Random;
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
+
+/// How much is reserved for the work, of which only what it needs is touched. What is larger than
+/// 32 MiB, glibc's malloc always maps and always gives back when it is freed. A block of 19 MiB it
+/// maps only until the first one was freed (`M_MMAP_THRESHOLD` in mallopt(3)); from then on they
+/// lay in the arena of each blocking thread, and stayed there, up to three in one arena.
+const RESERVED_BYTES: usize = 33 << 20;
 
 const MIN_CHARS: usize = 10;
 const MAX_BYTES: usize = 256;
@@ -23,7 +32,7 @@ pub enum PasswordError {
     Parameters(#[source] argon2::Error),
     /// The password could not be hashed.
     #[error("the password could not be hashed")]
-    Hash(#[source] argon2::password_hash::Error),
+    Hash(#[source] password_hash::Error),
 }
 
 /// Why a password is too weak. The texts are for the person who chose it.
@@ -43,19 +52,28 @@ pub enum WeakPassword {
     Personal,
 }
 
-fn argon2() -> Result<Argon2<'static>, PasswordError> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(PasswordError::Parameters)?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
-}
-
-/// The Argon2id hash in PHC string format. Blocks for tens of milliseconds and takes 19 MiB:
-/// callers bound how many run at once, and keep them off the runtime's own threads.
+/// The Argon2id hash in PHC string format. Blocks for tens of milliseconds and takes 19 MiB, given
+/// back at the end: callers bound how many run at once, and keep them off the runtime's own threads.
 pub fn hash_password(password: &str, random: &Random) -> Result<String, PasswordError> {
     let salt: [u8; 16] = random.bytes();
-    argon2()?
-        .hash_password_with_salt(password.as_bytes(), &salt)
-        .map(|hash| hash.to_string())
-        .map_err(PasswordError::Hash)
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(PasswordError::Parameters)?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    phc_string(&argon2, password, &salt).map_err(PasswordError::Hash)
+}
+
+fn phc_string(
+    argon2: &Argon2<'_>,
+    password: &str,
+    salt: &[u8],
+) -> Result<String, password_hash::Error> {
+    let hash = PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(argon2.params())?,
+        salt: Some(Salt::new(salt)?),
+        hash: Some(compute(argon2, password, salt)?),
+    };
+    Ok(hash.to_string())
 }
 
 /// Whether the password is the one that was hashed. Costs as much as hashing; a hash that cannot
@@ -64,7 +82,42 @@ pub fn verify_password(hash: &str, password: &str) -> bool {
     let Ok(hash) = PasswordHash::new(hash) else {
         return false;
     };
-    argon2().is_ok_and(|argon2| argon2.verify_password(password.as_bytes(), &hash).is_ok())
+    let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else {
+        return false;
+    };
+    // As the hash was made, whatever is the rule today.
+    let computed = parameters(&hash).and_then(|argon2| compute(&argon2, password, salt));
+    // `Output` compares in constant time.
+    computed.is_ok_and(|computed| computed == *expected)
+}
+
+fn parameters(hash: &PasswordHash) -> Result<Argon2<'static>, password_hash::Error> {
+    let version = hash
+        .version
+        .map_or(Ok(Version::default()), Version::try_from)?;
+    let algorithm = Algorithm::try_from(hash.algorithm.as_str())?;
+    Ok(Argon2::new(algorithm, version, Params::try_from(hash)?))
+}
+
+fn compute(
+    argon2: &Argon2<'_>,
+    password: &str,
+    salt: &[u8],
+) -> Result<Output, password_hash::Error> {
+    let params = argon2.params();
+    let blocks = params.block_count();
+    let mut memory = Vec::new();
+    memory
+        .try_reserve_exact(blocks.max(RESERVED_BYTES / Block::SIZE))
+        .map_err(|_| argon2::Error::OutOfMemory)?;
+    memory.resize(blocks, Block::new());
+    let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
+    let mut output = [0; Output::MAX_LENGTH];
+    let output = output
+        .get_mut(..length)
+        .ok_or(password_hash::Error::OutputSize)?;
+    argon2.hash_password_into_with_memory(password.as_bytes(), salt, output, &mut memory)?;
+    Ok(Output::new(output)?)
 }
 
 /// Whether a hash was made with other parameters than today's, and should be made anew at the next
@@ -196,6 +249,14 @@ mod tests {
         assert!(needs_rehash(
             "$argon2id$v=19$m=4096,t=2,p=1$c2FsdHNhbHQ$aGFzaA"
         ));
+    }
+
+    #[test]
+    fn a_hash_made_elsewhere_with_other_parameters_is_understood() {
+        // From the reference implementation's tests.
+        let hash = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        assert!(verify_password(hash, "password"));
+        assert!(!verify_password(hash, "passwore"));
     }
 
     #[test]

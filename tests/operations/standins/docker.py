@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import sys
 import time
 
@@ -43,6 +44,24 @@ def main(words):
             return compose(file, *rest)
         case ["inspect", "--format", form, *names]:
             return max(inspect(form, name) for name in names)
+        case ["pull", "--quiet", image]:
+            name, _, digest = image.partition("@")
+            with State() as state:
+                if state.get("digests", {}).get(name.rpartition("saas-")[2]) != digest:
+                    return wrong(f"manifest for {digest} not found")
+                state["local"].append(digest)
+            return 0
+        case ["tag", image, name]:
+            with State() as state:
+                if image.partition("@")[2] not in state["local"]:
+                    return wrong(f"no such image: {image}")
+                state["local"] = sorted({*state["local"], name.rpartition(":")[2]})
+                state["named"] = state.get("named", []) + [f"{image} {name}"]
+            return 0
+        case ["image", "inspect", "--format", "{{.Id}}", image]:
+            known = dict(reversed(line.split()) for line in State().__enter__().get("named", []))
+            print(known.get(image, image).partition("@")[2] or image)
+            return 0
         case ["image", "inspect", image]:
             return 0 if image.rpartition(":")[2] in State().__enter__()["local"] else 1
         case ["exec", "saas_traefik", "cat", _]:
@@ -53,9 +72,14 @@ def main(words):
 
 def compose(file, what, *words):
     tag = os.environ.get("IMAGE_TAG") or setting("IMAGE_TAG")
+    # What a real one would take from the shell, and not from .env.
+    assert not {"DOMAIN", "SECRET_KEY"} & os.environ.keys()
     assert pathlib.Path(file).is_file(), file
     match what:
         case "pull":
+            if words == ("--quiet", "traefik"):
+                return 0
+            wait_for_leave(f"pull {tag}")
             with State() as state:
                 if tag not in state["published"]:
                     return wrong(f"manifest for {tag} not found", int(not state.get("forgiving_pull")))
@@ -72,6 +96,7 @@ def compose(file, what, *words):
         case "logs":
             service = "all" if words[-1].isdigit() else words[-1]
             print(f"log of {service}: key {setting('SECRET_KEY')}, address redis://:{setting('REDIS_PASSWORD')}@redis")
+            print(*State().__enter__().get("says", []), sep="\n")
             return 0
         case "config" if words == ("--quiet",):
             with State() as state:
@@ -125,10 +150,8 @@ def inspect(form, name):
 
 
 def setting(name):
-    for line in pathlib.Path(".env").read_text().splitlines():
-        if line.startswith(f"{name}="):
-            return line.partition("=")[2]
-    return ""
+    found = re.findall(rf"(?m)^ *(?:export +)?{name} *= *([\"']?)(.*?)\1 *(?:# .*)?\r?$", pathlib.Path(".env").read_text())
+    return found[-1][1] if found else ""
 
 
 def wrong(sentence, status=1):

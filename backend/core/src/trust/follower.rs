@@ -6,12 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::{DateTime, Utc};
 use saas_registry_client::{Table as _, TrustTable, wire::TrustEvent};
-use saas_storage::{ChangePosition, ChangeStream, ChangeWatch, Changes};
+use saas_storage::{ChangePosition, ChangeStream, ChangeWatch, Changes, SystemTx};
 use saas_web::EventId;
 use tokio_util::sync::CancellationToken;
 
-use super::{Subject, load, signing_key, snapshot};
+use super::{Subject, keys::newer_key, load, snapshot};
 use crate::{refusal::Refusal, state::Core};
 
 /// How many changes are read at once.
@@ -84,9 +85,17 @@ impl Follower {
         }
         let core = &self.core;
         let tx = core.db.system_read("trust.signing_key").await?;
-        let key = signing_key(&tx, &core.envelope, core.clock.now()).await?;
-        core.signing_key.store(Arc::new(key));
+        self.read_key(&tx, core.clock.now()).await?;
         self.key_read = Instant::now();
+        Ok(())
+    }
+
+    async fn read_key(&self, tx: &SystemTx, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let core = &self.core;
+        let known = core.signing_key.load().kid().to_owned();
+        if let Some(key) = newer_key(tx, &core.envelope, &known, now).await? {
+            core.signing_key.store(Arc::new(key));
+        }
         Ok(())
     }
 
@@ -103,8 +112,7 @@ impl Follower {
         let lifetime = core.rules.access_lifetime;
         let events = load::events(&tx, &subjects, lifetime, now).await?;
         if subjects.contains_key(&Subject::Keys) {
-            let key = signing_key(&tx, &core.envelope, now).await?;
-            core.signing_key.store(Arc::new(key));
+            self.read_key(&tx, now).await?;
         }
         drop(tx);
         Ok(core.trust.apply(changes, events, now)?)
@@ -124,8 +132,7 @@ impl Follower {
         let tx = core.db.system_read("trust.start_over").await?;
         let lifetime = core.rules.access_lifetime;
         let snapshot = snapshot(&tx, &core.rules.public_url, lifetime, now).await?;
-        let key = signing_key(&tx, &core.envelope, now).await?;
-        core.signing_key.store(Arc::new(key));
+        self.read_key(&tx, now).await?;
         let mut table = TrustTable::default();
         table.apply(TrustEvent::Snapshot(snapshot), now);
         core.trust.replace(table, position.number);

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use saas_domain::{Clock, Random};
-use saas_security::{Envelope, SigningKey};
+use saas_security::{Envelope, EnvelopeError, SigningKey};
 use saas_storage::{
     ChangeStream, Database, SystemTx,
     core::{
@@ -17,6 +17,9 @@ use crate::refusal::Refusal;
 /// Until a new key has been on the stream for this long, the one before it signs: a gateway that
 /// has not heard of a key refuses its tokens.
 const KNOWN_AFTER: chrono::Duration = chrono::Duration::seconds(5);
+
+/// Held by whoever changes the keys.
+const LOCK: &str = "signing_keys";
 
 fn context(kid: &str) -> String {
     format!("signing_keys.sealed/{kid}")
@@ -35,7 +38,7 @@ pub(crate) async fn ensure_signing_key(
     }
     drop(tx);
     let tx = db.system("trust.first_key").await?;
-    lock::hold(&tx, "signing_keys").await?;
+    lock::hold(&tx, LOCK).await?;
     if !active(&tx).await?.is_empty() {
         return Ok(());
     }
@@ -54,6 +57,50 @@ pub(crate) async fn ensure_signing_key(
     Ok(())
 }
 
+/// Seals anew under `SECRET_KEY` what only `SECRET_KEY_PREVIOUS` still opens, so that the latter can
+/// go and another rotation can come. Of several cores that start at once, one does it; one that
+/// knows but the secret of before goes on with the key it has (see [`newer_key`]), but would not
+/// start again.
+pub(crate) async fn seal_anew(
+    db: &Database,
+    envelope: &Envelope,
+    random: &Random,
+) -> Result<(), Refusal> {
+    let tx = db.system_read("trust.keys").await?;
+    if outdated(&tx, envelope, random).await?.is_empty() {
+        return Ok(());
+    }
+    drop(tx);
+    let tx = db.system("trust.seal_anew").await?;
+    lock::hold(&tx, LOCK).await?;
+    let outdated = outdated(&tx, envelope, random).await?;
+    let keys = outdated.len();
+    for (kid, sealed) in outdated {
+        signing_keys::reseal(&tx, &kid, sealed).await?;
+    }
+    tx.commit().await?;
+    tracing::info!(keys, "the signing keys are sealed under the new SECRET_KEY");
+    Ok(())
+}
+
+/// Which keys are not sealed under `SECRET_KEY`, and what they are under it. Not those that neither
+/// secret opens: whether one of them is needed, turns out when it is read.
+async fn outdated(
+    tx: &SystemTx,
+    envelope: &Envelope,
+    random: &Random,
+) -> Result<Vec<(String, Vec<u8>)>, Refusal> {
+    let mut outdated = Vec::new();
+    for key in signing_keys::all(tx).await? {
+        match envelope.renew(&key.sealed, &context(&key.kid), random) {
+            Ok(Some(sealed)) => outdated.push((key.kid, sealed)),
+            Ok(None) | Err(EnvelopeError::Open) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(outdated)
+}
+
 async fn active(tx: &SystemTx) -> Result<Vec<StoredKey>, Refusal> {
     let mut keys = signing_keys::all(tx).await?;
     keys.retain(|key| key.retired_at.is_none());
@@ -66,11 +113,34 @@ pub(crate) async fn signing_key(
     envelope: &Envelope,
     now: DateTime<Utc>,
 ) -> Result<SigningKey, Refusal> {
-    let keys = active(tx).await?;
-    let known = keys.iter().find(|key| now - key.created_at >= KNOWN_AFTER);
-    let Some(key) = known.or(keys.last()) else {
-        return Err(Refusal::Internal("there is no signing key".into()));
-    };
+    open(&signing(tx, now).await?, envelope)
+}
+
+/// The key that signs now, if it is another than the one that did. A key that is known is not opened
+/// again: while `SECRET_KEY` is rotated, its row may be sealed under a secret that this process does
+/// not have.
+pub(crate) async fn newer_key(
+    tx: &SystemTx,
+    envelope: &Envelope,
+    known: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<SigningKey>, Refusal> {
+    let key = signing(tx, now).await?;
+    (key.kid != known).then(|| open(&key, envelope)).transpose()
+}
+
+async fn signing(tx: &SystemTx, now: DateTime<Utc>) -> Result<StoredKey, Refusal> {
+    let mut keys = active(tx).await?;
+    let is_known = |key: &StoredKey| now - key.created_at >= KNOWN_AFTER;
+    match keys.iter().position(is_known) {
+        Some(known) => Ok(keys.swap_remove(known)),
+        None => keys
+            .pop()
+            .ok_or_else(|| Refusal::Internal("there is no signing key".into())),
+    }
+}
+
+fn open(key: &StoredKey, envelope: &Envelope) -> Result<SigningKey, Refusal> {
     let seed = envelope.open(&key.sealed, &context(&key.kid))?;
     let seed: [u8; 32] = seed
         .try_into()

@@ -12,7 +12,7 @@ mod state;
 mod subject;
 
 pub(crate) use follower::Follower;
-pub(crate) use keys::{ensure_signing_key, signing_key};
+pub(crate) use keys::{ensure_signing_key, seal_anew, signing_key};
 pub(crate) use load::{event_name, snapshot};
 pub(crate) use state::Trust;
 pub(crate) use subject::Subject;

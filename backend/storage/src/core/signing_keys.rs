@@ -1,7 +1,7 @@
 //! The keys that sign access tokens, sealed.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveValue::Set, QueryOrder as _, entity::prelude::*};
+use sea_orm::{ActiveValue::Set, QueryOrder as _, entity::prelude::*, sea_query::Expr};
 
 use crate::{StorageError, SystemTx, transaction::OpenTransaction as _};
 
@@ -31,6 +31,16 @@ pub async fn insert(tx: &SystemTx, key: &StoredKey) -> Result<(), StorageError> 
     };
     row::Entity::insert(row)
         .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Replaces the sealed half of a key.
+pub async fn reseal(tx: &SystemTx, kid: &str, sealed: Vec<u8>) -> Result<(), StorageError> {
+    row::Entity::update_many()
+        .col_expr(row::Column::Sealed, Expr::value(sealed))
+        .filter(row::Column::Kid.eq(kid))
+        .exec(tx.connection())
         .await?;
     Ok(())
 }
