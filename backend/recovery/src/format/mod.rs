@@ -25,7 +25,7 @@ mod writer;
 
 pub use compression::Compression;
 pub use manifest::{Content, Engine, FORMAT, Manifest, TableSummary};
-pub use name::BackupName;
+pub use name::{BackupName, NoBackupName};
 pub use reader::{FormatError, Reader};
 pub use tables::{DumpTables, RowDigest};
 pub use writer::Writer;
