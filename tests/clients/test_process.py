@@ -170,3 +170,21 @@ def test_commands_tell_without_secrets(platform):
     assert run("healthcheck").returncode == 0
     assert run("token", "create", "--service", "core").returncode == 2
     assert run("token", "create", "--service", "orders").stdout.count(".") == 2
+
+
+def test_links_in_the_data_directory_lead_nowhere(tmp_path):
+    """Planted by whoever may write there; what they lead to is somebody else's."""
+    victim = tmp_path / "victim"
+    victim.write_text("not yours")
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    (data / "lock").symlink_to(victim)
+    assert "DATA_DIR" in said(start(tmp_path))
+    (data / "lock").unlink()
+    for name in ("run.json.tmp", "routing.tmp", "trust.tmp"):
+        (data / name).symlink_to(victim)
+    with Platform(DATA_DIR=str(data)) as running:
+        # The gateway keeps both copies before it says that it is ready.
+        assert call("GET", f"{running.gateway}/health/ready").status == 200
+        running.wait_for("the copies", lambda: len(list(data.glob("*.last-good"))) == 2)
+    assert victim.read_text() == "not yours"

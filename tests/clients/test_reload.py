@@ -1,5 +1,6 @@
 """SIGHUP: settings that change while the platform runs, and those that do not."""
 
+import os
 import signal
 
 import pytest
@@ -53,6 +54,20 @@ def test_limits_origins_and_the_log_change_without_a_restart(operator):
     platform.wait_for("another limit", lambda: "q=100" in (policy(platform) or ""))
     assert preflight().headers.get("Access-Control-Allow-Origin") is None
     assert platform.process.pid == pid and platform.process.poll() is None
+
+
+def test_a_file_that_never_ends_holds_nothing_up(operator):
+    """A pipe that nobody writes to, in place of the settings."""
+    operator.file.unlink()
+    os.mkfifo(operator.file)
+    before = len(operator.platform.lines)
+    operator.platform.process.send_signal(signal.SIGHUP)
+    told = lambda: [line for line in operator.platform.lines[before:] if "was not read within" in line]
+    operator.platform.wait_for("a word about the file", told)
+    assert policy(operator.platform)
+    operator.platform.process.send_signal(signal.SIGHUP)
+    operator.platform.process.send_signal(signal.SIGTERM)
+    assert operator.platform.process.wait(30) == 0
 
 
 def test_what_cannot_change_is_said_and_what_is_wrong_changes_nothing(operator):

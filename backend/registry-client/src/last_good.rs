@@ -89,9 +89,15 @@ impl LastGoodCopy {
     }
 }
 
+/// A new file. What is there under its name, an earlier try or a link to elsewhere, makes way.
 fn private_file(path: &Path) -> io::Result<fs::File> {
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)

@@ -17,6 +17,9 @@ pub(crate) const ONE_TIME_PASSWORD_FILE: &str = "one-time-password";
 const TURN: Duration = Duration::from_mins(1);
 const BETWEEN: Duration = Duration::from_millis(20);
 
+#[cfg(unix)]
+const NOFOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+
 /// Why the data directory cannot be used. One sentence each, with what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
@@ -59,6 +62,9 @@ impl DataDir {
         make(path).map_err(unusable)?;
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false);
+        // A link would have the file that it leads to overwritten.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, NOFOLLOW);
         let mut lock = options.open(path.join("lock")).map_err(unusable)?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -105,8 +111,10 @@ impl DataDir {
     /// Replaces a file in one step: a reader sees the old content or the new.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), DataDirError> {
         let write = || {
-            let temporary = self.path.join(format!("{name}.tmp"));
-            fs::write(&temporary, content)?;
+            let new = format!("{name}.tmp");
+            self.remove(&new);
+            let temporary = self.path.join(new);
+            File::create_new(&temporary)?.write_all(content)?;
             fs::rename(&temporary, self.path.join(name))
         };
         write().map_err(|source| DataDirError::Unusable {

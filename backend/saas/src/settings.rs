@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use saas_config::{Role, Settings, Sources, VaultSettings};
+use saas_config::{ConfigError, Role, Settings, Sources, VaultSettings};
 use saas_domain::{Clock, Random};
 use saas_telemetry::VaultMetrics;
 use saas_vault::{Keeper, Secrets, Session};
@@ -12,6 +12,9 @@ use crate::{Failure, commands::block_on, terminal::plain};
 
 /// How long a start waits for a Vault that is not in service yet.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a process that goes on waits for the files that its settings name.
+const FILES_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a process that goes on begins with.
 pub(crate) struct Beginning {
@@ -66,11 +69,30 @@ pub(crate) fn sources() -> Result<Sources, Failure> {
 pub(crate) async fn again(role: Role, vault: &Keeper) -> Result<(Settings, Vec<String>), Failure> {
     let mut sources = Sources::of_process();
     let mut notes = Vec::new();
+    // Vault's keeper reads the same files, and waits for them.
+    in_time(|| VaultSettings::of(&Sources::of_process())).await?;
     if let Some(secrets) = vault.read().await? {
         notes.extend(unknown(&secrets));
         sources = sources.with_vault(secrets.place, secrets.values);
     }
-    Ok((Settings::load(role, &sources)?, notes))
+    let settings = in_time(move || Settings::load(role, &sources)).await?;
+    Ok((settings, notes))
+}
+
+/// Reads files on a thread of its own: a pipe that nobody writes to, or a file on a machine that is
+/// away, shall not keep the process from hearing that it is to stop.
+async fn in_time<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, ConfigError> + Send + 'static,
+) -> Result<T, Failure> {
+    let read = tokio::time::timeout(FILES_PATIENCE, tokio::task::spawn_blocking(read)).await;
+    let late = |_| {
+        let patience = FILES_PATIENCE.as_secs();
+        Failure::failed(format!(
+            "a file that the settings name was not read within {patience} s; see whether it is a regular file and its disk answers"
+        ))
+    };
+    let broken = |error| Failure::failed("the settings were not read").because(error);
+    Ok(read.map_err(late)?.map_err(broken)??)
 }
 
 /// Keeps the token alive, by this process's sources as they are then, and shows when it expires.
