@@ -6,14 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, SubsecRound as _, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use saas_security::FileSeal;
 use tokio::task::spawn_blocking;
 
 use crate::{
     RecoveryError,
     format::{BackupName, Compression, Engine, Manifest, Writer},
-    place::{Directory, Unfinished},
+    place::{Directory, PlaceError, Unfinished},
     postgres::{self, Programs, Snapshot},
     source::{Kind, Source},
     sqlite,
@@ -22,6 +22,9 @@ use crate::{
 
 /// Bytes written at once.
 const CHUNK: usize = 256 * 1024;
+
+/// How far the time in a name may be from the truth because others had the same second.
+const CROWDED: TimeDelta = TimeDelta::seconds(10);
 
 /// A backup that was made.
 #[derive(Clone, Debug)]
@@ -94,13 +97,23 @@ fn begin(
     engine: Engine,
     compression: Compression,
 ) -> Result<(BackupName, Writer<BufWriter<Unfinished>>), RecoveryError> {
-    let name = BackupName {
+    let mut name = BackupName {
         taken_at: taken_at.trunc_subsecs(0),
         engine,
         compression,
         is_encrypted: false,
     };
-    let file = BufWriter::with_capacity(CHUNK, place.begin(&name)?);
+    // Two of the same second: the later one takes the next.
+    let latest = name.taken_at + CROWDED;
+    let file = loop {
+        match place.begin(&name) {
+            Err(PlaceError::Taken(_)) if name.taken_at < latest => {
+                name.taken_at += TimeDelta::seconds(1);
+            }
+            begun => break begun?,
+        }
+    };
+    let file = BufWriter::with_capacity(CHUNK, file);
     let writer = Writer::new(file, compression).map_err(RecoveryError::Write)?;
     Ok((name, writer))
 }

@@ -7,7 +7,6 @@ use crate::{RecoveryError, format::Engine, postgres::Programs};
 /// A database by its address.
 #[derive(Clone)]
 pub struct Source {
-    url: String,
     pub(crate) kind: Kind,
 }
 
@@ -31,8 +30,7 @@ impl Source {
             }
             None => Kind::Postgres(Programs::new(url)?),
         };
-        let url = url.to_owned();
-        Ok(Self { url, kind })
+        Ok(Self { kind })
     }
 
     /// Which database it is.
@@ -41,10 +39,6 @@ impl Source {
             Kind::Postgres(_) => Engine::Postgres,
             Kind::Sqlite(_) => Engine::Sqlite,
         }
-    }
-
-    pub(crate) fn url(&self) -> &str {
-        &self.url
     }
 }
 

@@ -110,6 +110,9 @@ impl Directory {
     /// [`PlaceError::File`], or [`PlaceError::Taken`] if another process begins the same.
     pub fn begin(&self, name: &BackupName) -> Result<Unfinished, PlaceError> {
         self.sweep();
+        if self.file(name).exists() {
+            return Err(PlaceError::Taken(self.file(name)));
+        }
         let partial = self.path.join(format!(".{name}{PARTIAL}"));
         let mut options = OpenOptions::new();
         let opened = options
@@ -155,9 +158,8 @@ impl Directory {
         };
         for entry in entries.flatten() {
             let name = entry.file_name();
-            let name = name.to_str().and_then(|name| name.strip_prefix('.'));
-            let name = name.and_then(|name| name.strip_suffix(PARTIAL));
-            if name.is_none_or(|name| name.parse::<BackupName>().is_err()) {
+            let is_ours = |name: &str| name.starts_with(".saas_") && name.ends_with(PARTIAL);
+            if !name.to_str().is_some_and(is_ours) {
                 continue;
             }
             let is_abandoned = File::open(entry.path())

@@ -90,12 +90,7 @@ pub(crate) fn dump<W: Write>(
 ) -> Result<(W, BTreeMap<String, TableSummary>), RecoveryError> {
     let mut command = server.command(PG_DUMP);
     command
-        .args([
-            "--format=plain",
-            "--no-owner",
-            "--no-password",
-            "--schema=public",
-        ])
+        .args(["--format=plain", "--no-owner", "--no-password"])
         .args(["--encoding=UTF8", "--no-sync"])
         .arg(format!("--snapshot={snapshot}"));
     let mut tables = DumpTables::new(to);
@@ -115,12 +110,7 @@ pub(crate) fn summaries(
     stop: &Stop,
 ) -> Result<BTreeMap<String, TableSummary>, RecoveryError> {
     let mut command = server.command(PG_DUMP);
-    command.args([
-        "--format=plain",
-        "--data-only",
-        "--no-password",
-        "--schema=public",
-    ]);
+    command.args(["--format=plain", "--data-only", "--no-password"]);
     command.args(["--encoding=UTF8"]);
     let mut tables = DumpTables::new(io::sink());
     copy_out(command, &mut tables, stop)?;

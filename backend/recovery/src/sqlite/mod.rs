@@ -9,6 +9,7 @@ use std::{
 };
 
 use ring::digest::{Context, SHA256};
+use rustix::fs::{FlockOperation, flock};
 use sqlx::{
     AssertSqlSafe, Connection as _, Row as _, SqliteConnection, TypeInfo as _, Value as _,
     ValueRef as _, sqlite::SqliteConnectOptions,
@@ -25,6 +26,7 @@ use crate::{
 /// A copy of the database, gone with this.
 pub(crate) struct Copy {
     path: PathBuf,
+    _lock: File,
     pub(crate) facts: Facts,
     pub(crate) tables: BTreeMap<String, TableSummary>,
 }
@@ -40,15 +42,17 @@ impl Copy {
         stop: &Stop,
     ) -> Result<Self, RecoveryError> {
         let path = beside.join(format!(".saas_copy_{}.partial", Uuid::now_v7().simple()));
-        // Made first, so that nobody else may ever read it.
-        let made = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path);
-        made.map_err(|source| unusable(&path, source))?;
+        // Made first, so that nobody else may ever read it; locked, so that it is known to be in use.
+        let mut options = OpenOptions::new();
+        let options = options.write(true).create_new(true).mode(0o600);
+        let lock = options.open(&path).and_then(|file| {
+            flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+            Ok(file)
+        });
+        let lock = lock.map_err(|source| unusable(&path, source))?;
         let mut copy = Self {
             path,
+            _lock: lock,
             facts: Facts::none(),
             tables: BTreeMap::new(),
         };
