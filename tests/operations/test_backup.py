@@ -93,6 +93,8 @@ def test_what_was_saved_comes_back(home):
         assert "first" in tenants(running) and "second" not in tenants(running)
         # Whose session was in the backup signs in again: who had signed out since must stay out.
         assert call("GET", f"{running.api}/core/v1/me", token=first["access_token"]).status == 401
+        refreshed = call("POST", f"{running.api}/core/v1/auth/refresh", {"refresh_token": first["refresh_token"]})
+        assert refreshed.status == 401, refreshed
         login = call("POST", f"{running.api}/core/v1/auth/login", {"email": "owner@first.example", "password": "a kettle and first leaves"})
         assert login.status == 200
         # Life goes on.
