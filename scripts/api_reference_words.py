@@ -18,7 +18,7 @@ CODES = {
     413: "body_too_large",
     414: "uri_too_long",
     415: "unsupported_media_type unsupported_encoding",
-    422: "invalid_body weak_password wrong_password password_unchanged no_second_factor address_not_allowed reserved_route "
+    422: "invalid_body weak_password wrong_password password_unchanged no_second_factor address_not_allowed reserved_route reserved_service "
          "idempotency_key_reused",
     429: "too_many_requests rate_limited too_many_invalid_tokens",
     431: "head_too_large",
@@ -27,6 +27,7 @@ CODES = {
     503: "trust_stale not_ready no_instance service_unknown service_inactive database_unavailable registry_starting "
          "sign_in_overloaded time_limit stopping",
     504: "upstream_timeout",
+    508: "loop_detected",
 }
 
 MEANINGS = {
@@ -49,6 +50,7 @@ MEANINGS = {
         502: "The service broke off or could not be reached.",
         503: "Something is away for the moment. Wait as long as `Retry-After` says.",
         504: "The service did not answer in time.",
+        508: "The request came back to the gateway again and again: an instance of the service is registered with a gateway's address.",
     },
     "zh-CN": {
         400: "请求本身有误。请改正；重试没有用。",
@@ -69,6 +71,7 @@ MEANINGS = {
         502: "服务中断了连接，或无法到达。",
         503: "某个部分暂时不可用。请等待 `Retry-After` 所说的秒数。",
         504: "服务没有及时应答。",
+        508: "请求一再回到网关：该服务的某个实例注册了网关的地址。",
     },
 }
 

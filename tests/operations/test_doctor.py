@@ -232,6 +232,20 @@ def test_a_gateway_that_nobody_can_judge(tmp_path):
         report.told("routes", "ok", "leads to core, issuer https://api.example.com")
 
 
+def test_a_gateway_elsewhere_is_not_given_the_metrics_token(tmp_path):
+    with Liar({}) as elsewhere, Liar({}) as liar:
+        port = elsewhere.url.rpartition(":")[2]
+        # By a name as well, which the registry does not look up.
+        told = [elsewhere.url, f"http://localhost:{port}"]
+        gateways = [{"id": str(number), "address": url, "is_live": True} for number, url in enumerate(told)]
+        liar.says |= {"/v1/services": page(), "/v1/gateways": page(*gateways), "/v1/routes": page()}
+        settings = to_liar(liar, tmp_path, UPSTREAM_NETWORKS="10.0.0.0/8", METRICS_TOKEN="m" * 40)
+        report = doctor(settings, "--only", "services,registry,metrics,routes")
+        for number in range(len(told)):
+            report.told("registry", "warning", f"gateway {number}", "outside UPSTREAM_NETWORKS")
+    assert elsewhere.asked == []
+
+
 def test_prometheus_without_a_watchdog_that_fires(one):
     alert = {"name": "Watchdog", "type": "alerting", "health": "ok", "state": "inactive"}
     prometheus = {"/api/v1/targets": {"data": {"activeTargets": []}}, "/api/v1/rules": {"data": {"groups": [{"rules": [alert]}]}}}

@@ -63,6 +63,8 @@ class Service:
         elif path == "/framed":
             connection.sendall(answer_with(b"<p>", "X-Frame-Options: DENY", "Content-Security-Policy: default-src 'self'",
                                            "Content-Type: text/html"))
+        elif path == "/sandboxed":
+            connection.sendall(answer_with(b"<p>", "Content-Security-Policy: sandbox", "Content-Type: text/html"))
         else:
             connection.sendall(answer_with(b"ok"))
 
@@ -196,6 +198,9 @@ def test_every_header_is_there_once(site):
     once(site.ask("GET", "/metrics"), Content_Security_Policy=CLOSED_POLICY)
     framed = site.ask("GET", "/api/tea/framed", token=site.token)
     once(framed, X_Frame_Options="DENY", Content_Security_Policy="default-src 'self'")
+    # What the gateway adds where the console has the same name takes the place of nothing.
+    sandboxed = site.ask("GET", "/api/tea/sandboxed", token=site.token)
+    assert sandboxed.headers.get_all("Content-Security-Policy") == ["sandbox", CLOSED_POLICY]
 
 
 def test_a_service_does_not_steer_the_edge(site):

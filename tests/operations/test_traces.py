@@ -314,6 +314,18 @@ def test_a_ratio_of_nothing_sends_nothing(sampler, client_decides):
         assert len(collector.bodies) == client_decides
 
 
+def test_a_stranger_does_not_choose_what_is_recorded_by_the_identifier():
+    settings = {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.01"}
+    with Collector() as collector, one_process(**settings_for(collector), **settings) as site:
+        # The lowest of all identifiers, which a ratio above nothing takes if it looks at it.
+        chosen = f"00-{1:032x}-00f067aa0ba902b7-01"
+        for _ in range(40):
+            assert site.ask("GET", "/api/tea/", traceparent=chosen).status == 200
+        flags = [place(told(head, "traceparent"))[2] for head in site.tea.heads[-40:]]
+        # More than a dozen by chance: once in 10^13 runs.
+        assert sum(flags) <= 12
+
+
 def test_without_a_collector_traces_are_passed_on_as_ever():
     with one_process() as site:
         trace, span, is_recorded = place(site.ask("GET", "/api/tea/"))

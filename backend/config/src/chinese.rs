@@ -75,7 +75,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ),
     (
         "UPSTREAM_NETWORKS",
-        "实例可以位于的地址或网段，以逗号分隔；链路本地地址一律不允许",
+        "实例可以位于的地址或网段，以逗号分隔；链路本地地址以及各家云的元数据地址一律不允许",
     ),
     (
         "RATE_LIMIT_PER_TENANT",

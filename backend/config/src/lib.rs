@@ -28,6 +28,7 @@ mod sources;
 mod table;
 mod tls;
 mod traces;
+mod upstream;
 mod validate;
 mod values;
 mod vault;

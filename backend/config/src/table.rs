@@ -275,7 +275,7 @@ pub const SETTINGS: &[SettingInfo] = &[
         "UPSTREAM_NETWORKS",
         Some("127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,fc00::/7"),
         UPSTREAM,
-        "addresses or ranges in which instances may lie, separated by commas; link-local ones never may",
+        "addresses or ranges in which instances may lie, separated by commas; link-local ones and those where clouds keep their metadata never may",
     ),
     reloadable(
         "RATE_LIMIT_PER_TENANT",

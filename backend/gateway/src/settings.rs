@@ -7,7 +7,7 @@ use std::time::Duration;
 use saas_config::{CorsOrigins, Networks, Settings};
 use saas_telemetry::{Counter, Kind, Metrics};
 
-use crate::phases::Cors;
+use crate::phases::{ConsoleHost, Cors, LoopMark};
 
 /// What requests are measured by.
 #[derive(Clone, Debug)]
@@ -18,6 +18,10 @@ pub struct Policy {
     pub upstream_networks: Networks,
     /// Which web pages may read answers.
     pub cors: Cors,
+    /// Where people use the console.
+    pub console: ConsoleHost,
+    /// Finds requests that go in circles.
+    pub loop_mark: LoopMark,
     /// Whether credentials over plain HTTP from far away are refused.
     pub is_production: bool,
     /// Whether there is a console to serve.
@@ -30,6 +34,19 @@ pub struct Policy {
     pub largest_upload: Option<u64>,
     /// Counters the phases raise.
     pub counts: PhaseCounts,
+}
+
+/// What a gateway is told of the installation it belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct Site<'a> {
+    /// The origin where people and programs reach the API.
+    pub public_url: &'a str,
+    /// The origin where people reach the console, the one whose pages may send cookies.
+    pub console_url: &'a str,
+    /// Whether there is a console to serve.
+    pub serves_console: bool,
+    /// What tells the installation from others: see [`LoopMark`].
+    pub mark: &'a str,
 }
 
 /// How long things may take.
@@ -98,20 +115,17 @@ impl PhaseCounts {
 }
 
 impl Policy {
-    /// From the settings. `console_origin` is where the console is reached, the one origin whose
-    /// pages may send cookies.
-    pub fn new(
-        settings: &Settings,
-        console_origin: &str,
-        serves_console: bool,
-        metrics: &Metrics,
-    ) -> Self {
+    /// From the settings and what else is known of the installation.
+    pub fn new(settings: &Settings, site: Site<'_>, metrics: &Metrics) -> Self {
+        let is_production = settings.environment.is_production();
         Self {
             trusted_proxies: settings.trusted_proxies.clone(),
             upstream_networks: settings.upstream_networks.clone(),
-            cors: cors(settings, console_origin),
-            is_production: settings.environment.is_production(),
-            serves_console,
+            cors: cors(settings, site.console_url),
+            console: ConsoleHost::new(site.console_url, site.public_url, is_production),
+            loop_mark: LoopMark::new(site.mark),
+            is_production,
+            serves_console: site.serves_console,
             rate_per_tenant: settings.rate_limit_per_tenant.unwrap_or(0),
             rate_per_address: settings.rate_limit_per_address.unwrap_or(0),
             largest_upload: settings.max_upload_bytes,

@@ -31,7 +31,7 @@ use crate::{
     engine::{self, Doors, Thread},
     limiter::{Limiter, central::Central},
     redirect,
-    settings::{Policy, Times},
+    settings::{Policy, Site, Times},
     shared::Shared,
     table::{FixedRules, GatewayTable},
     tls::Https,
@@ -55,6 +55,8 @@ pub struct GatewayDeps {
     pub https: Option<Https>,
     /// Base URLs of the registry.
     pub registry_urls: Vec<String>,
+    /// Where people and programs reach the gateway.
+    pub public_url: String,
     /// Where people reach the console: the one origin whose pages may send cookies.
     pub console_url: String,
     /// Where gateways count each limit together; without it, each has a share of it.
@@ -270,8 +272,13 @@ fn shared(
     let metrics = deps.metrics.clone();
     let traces = &deps.settings.traces;
     let fixed = Arc::new(FixedRules::default());
-    let serves_console = deps.console.is_some();
-    let policy = Policy::new(&deps.settings, &deps.console_url, serves_console, &metrics);
+    let site = Site {
+        public_url: &deps.public_url,
+        console_url: &deps.console_url,
+        serves_console: deps.console.is_some(),
+        mark: &deps.root.mark("loops"),
+    };
+    let policy = Policy::new(&deps.settings, site, &metrics);
     let table = GatewayTable::empty(Arc::clone(&fixed));
     Ok(Shared {
         policy: ArcSwap::from_pointee(policy),

@@ -5,6 +5,7 @@
 mod support;
 
 use saas_config::Networks;
+use saas_security::InternalRole;
 use serde_json::{Value, json};
 use support::{Home, Registry, http::raw, noon};
 
@@ -35,6 +36,8 @@ async fn a_registration_that_is_not_sound_names_the_field() {
         (json!({"port": "9000"}), "/port"),
         (json!({"id": "with space"}), "/id"),
         (json!({"id": ""}), "/id"),
+        (json!({"id": "."}), "/id"),
+        (json!({"id": ".."}), "/id"),
         (json!({"scheme": "ftp"}), "/scheme"),
         (json!({"version": "1\n2"}), "/version"),
         (json!({"version": long}), "/version"),
@@ -241,7 +244,14 @@ async fn a_route_that_is_not_sound_names_the_field() {
 async fn an_address_that_nobody_should_connect_to_is_refused() {
     let home = Home::sqlite().await;
     let registry = Registry::start_with(&home, noon(), |settings| {
-        let networks = ["127.0.0.0/8", "169.254.0.0/16", "::/0"];
+        let networks = [
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "100.64.0.0/10",
+            "168.63.129.16",
+            "192.0.0.0/24",
+            "::/0",
+        ];
         settings.upstream_networks = networks
             .iter()
             .map(|network| network.parse().unwrap())
@@ -255,6 +265,12 @@ async fn an_address_that_nobody_should_connect_to_is_refused() {
         "::",
         "192.0.2.1",
         "::ffff:169.254.169.254",
+        "64:ff9b::a9fe:a9fe",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "fd00:ec2::254",
+        "fd20:ce::254",
     ] {
         let body = with(&json!({"address": address}));
         let answer = registry.call("POST", INSTANCES, "", &body).await;
@@ -267,4 +283,152 @@ async fn an_address_that_nobody_should_connect_to_is_refused() {
         .expect(201);
     let targets = registry.get("/prometheus/targets").await.expect(200).body;
     assert_eq!(targets[0]["targets"], json!(["[::1]:9000"]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_that_is_not_sound_names_the_field() {
+    // Where a zero byte cannot be stored.
+    let home = Home::postgres().await;
+    let registry = Registry::start(&home, noon()).await;
+    let path = format!("/internal/v1/gateways/{}/report", uuid::Uuid::from_u128(1));
+    let token = registry.internal(InternalRole::Gateway);
+    let many: serde_json::Map<_, _> = (0..10_001)
+        .map(|number| (format!("orders/{number}"), json!(1)))
+        .collect();
+    let long = "a".repeat(129);
+    for (change, pointer) in [
+        (json!({"in_flight": {"orders/a\u{0}": 1}}), "/in_flight"),
+        (json!({"in_flight": {"orders": 1}}), "/in_flight"),
+        (json!({"in_flight": {"orders/a/b": 1}}), "/in_flight"),
+        (
+            json!({"in_flight": {format!("orders/{long}"): 1}}),
+            "/in_flight",
+        ),
+        (
+            json!({"in_flight": {"orders/a": 2_147_483_648_u32}}),
+            "/in_flight",
+        ),
+        (json!({"in_flight": many}), "/in_flight"),
+        (json!({"demand": {"tenant:\u{0}": 1}}), "/demand"),
+        (json!({"demand": {"": 1}}), "/demand"),
+        (json!({"demand": {long: 1}}), "/demand"),
+        (json!({"address": "http://10.0.0.5:8000\u{0}"}), "/address"),
+        (json!({"address": "10.0.0.5:8000"}), "/address"),
+        (json!({"address": "ftp://10.0.0.5:8000"}), "/address"),
+        (json!({"address": "http://10.0.0.5"}), "/address"),
+        (json!({"address": "http://a:b@10.0.0.5:8000"}), "/address"),
+        (
+            json!({"address": "http://10.0.0.5:8000/metrics?"}),
+            "/address",
+        ),
+        (json!({"seen": "1--4"}), "/seen"),
+        (json!({"seen": "1-9223372036854775808"}), "/seen"),
+    ] {
+        let mut body = json!({"seen": "1-4"});
+        for (name, value) in change.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        let answer = registry.call("POST", &path, &token, &body).await;
+        let problem = answer.problem(422, "invalid_body");
+        let errors = problem.body["errors"].to_string();
+        let shown: String = change.to_string().chars().take(80).collect();
+        assert!(
+            errors.contains(&format!("\"{pointer}\"")),
+            "{shown}: {errors}"
+        );
+    }
+    let sound = json!({"seen": "1-4", "in_flight": {"orders/a": 2_147_483_647}, "demand": {"address:::1": 1}});
+    registry
+        .call("POST", &path, &token, &sound)
+        .await
+        .expect(200);
+    registry.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_elsewhere_is_counted_and_not_gone_to() {
+    let home = Home::sqlite().await;
+    let registry = Registry::start(&home, noon()).await;
+    let path = format!("/internal/v1/gateways/{}/report", uuid::Uuid::from_u128(1));
+    let token = registry.internal(InternalRole::Gateway);
+    for (address, kept) in [
+        ("http://10.0.0.5:8000", true),
+        ("http://gateway:8000", true),
+        ("http://203.0.113.9:80", false),
+        ("http://169.254.169.254:80", false),
+        ("http://[fd00:ec2::254]:80", false),
+    ] {
+        let report = json!({"seen": null, "in_flight": {"orders/a": 1}, "address": address});
+        registry
+            .call("POST", &path, &token, &report)
+            .await
+            .expect(200);
+        let shown = registry
+            .call("GET", "/v1/gateways", &registry.operator(), &Value::Null)
+            .await
+            .expect(200)
+            .body["items"][0]
+            .clone();
+        let expected = kept.then_some(address);
+        assert_eq!(shown["address"], json!(expected));
+        assert_eq!(shown["in_flight"], 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateways_own_address_is_no_instances() {
+    let home = Home::sqlite().await;
+    let registry = Registry::start(&home, noon()).await;
+    let path = format!("/internal/v1/gateways/{}/report", uuid::Uuid::from_u128(1));
+    let token = registry.internal(InternalRole::Gateway);
+    for address in ["http://127.0.0.1:9000", "http://[::1]:9000/"] {
+        let report = json!({"seen": null, "address": address});
+        registry
+            .call("POST", &path, &token, &report)
+            .await
+            .expect(200);
+        let host = if address.contains("::1") {
+            "::1"
+        } else {
+            "127.0.0.1"
+        };
+        let circle = with(&json!({"address": host}));
+        let answer = registry.call("POST", INSTANCES, "", &circle).await;
+        let problem = answer.problem(422, "address_not_allowed");
+        assert!(problem.text("detail").contains("gateway"));
+        let beside = with(&json!({"address": host, "port": 9001}));
+        registry
+            .call("POST", INSTANCES, "", &beside)
+            .await
+            .expect(201);
+    }
+    // Once it has gone, somebody else may listen there.
+    registry.clock.advance(chrono::Duration::seconds(7));
+    let body = with(&json!({}));
+    registry
+        .call("POST", INSTANCES, "", &body)
+        .await
+        .expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_platforms_own_services_cannot_be_taken_out() {
+    let home = Home::sqlite().await;
+    let registry = Registry::start(&home, noon()).await;
+    let operator = registry.operator();
+    for name in ["core", "registry"] {
+        registry.register(name, "a", 60).await.expect(201);
+        let path = format!("/v1/services/{name}");
+        let set = async |is_active: bool| {
+            let change = json!({"is_active": is_active});
+            registry.call("PATCH", &path, &operator, &change).await
+        };
+        set(false).await.problem(422, "reserved_service");
+        assert_eq!(
+            registry.get(&path).await.expect(200).body["is_active"],
+            true
+        );
+        // Back in, as it may have been taken out before this was refused.
+        set(true).await.expect(200);
+    }
 }

@@ -47,6 +47,8 @@ pub struct Control {
     /// The newest routing event that the threads' table contains.
     applied: ArcSwap<Option<EventId>>,
     book: Mutex<StateBook>,
+    /// What the threads' table leaves out, so that it is told once.
+    refused: Mutex<resolver::Refused>,
 }
 
 impl Control {
@@ -66,6 +68,7 @@ impl Control {
             end,
             applied: ArcSwap::from_pointee(None),
             book: Mutex::default(),
+            refused: Mutex::default(),
         })
     }
 

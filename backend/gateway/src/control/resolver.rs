@@ -1,8 +1,9 @@
 //! Host names of instances, looked up off the threads that serve requests.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     future::pending,
+    io,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
@@ -11,8 +12,6 @@ use saas_config::Networks;
 use saas_registry_client::RoutingTable;
 use tokio::{net::lookup_host, task::JoinSet, time::timeout};
 
-use crate::network::is_never_an_upstream;
-
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is known of names.
@@ -20,17 +19,23 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Resolver {
     known: HashMap<String, Vec<IpAddr>>,
     asked: HashSet<String>,
-    answers: JoinSet<(String, Option<Vec<IpAddr>>)>,
+    answers: JoinSet<(String, io::Result<Vec<IpAddr>>)>,
+    /// Names that were not found when they were asked for last.
+    missing: HashSet<String>,
 }
+
+/// The addresses of instances that may not be connected to, with the names they were found by.
+pub(super) type Refused = BTreeSet<(String, IpAddr)>;
 
 impl Resolver {
     /// The addresses that may be connected to; none while a name is not known, or where nothing may
-    /// be.
+    /// be. Those that may not are added to `refused`.
     pub(super) fn permitted(
         &self,
         address: &str,
         port: u16,
         networks: &Networks,
+        refused: &mut Refused,
     ) -> Vec<SocketAddr> {
         let literal = literal(address);
         let found = match &literal {
@@ -40,9 +45,9 @@ impl Resolver {
         found
             .iter()
             .filter(|ip| {
-                let is_permitted = networks.contains(**ip) && !is_never_an_upstream(**ip);
+                let is_permitted = networks.permit_upstream(**ip);
                 if !is_permitted {
-                    tracing::warn!(address, %ip, "an instance lies outside UPSTREAM_NETWORKS; it gets no requests");
+                    refused.insert((address.to_owned(), **ip));
                 }
                 is_permitted
             })
@@ -54,6 +59,7 @@ impl Resolver {
     pub(super) fn look_up_new(&mut self, routing: &RoutingTable) {
         let names = names(routing);
         self.known.retain(|name, _| names.contains(name));
+        self.missing.retain(|name| names.contains(name));
         for name in names {
             if !self.known.contains_key(&name) {
                 self.ask(name);
@@ -74,14 +80,8 @@ impl Resolver {
         }
         self.answers.spawn(async move {
             let looked_up = timeout(PATIENCE, lookup_host((name.clone(), 0))).await;
-            let found = match looked_up {
-                Ok(Ok(found)) => Some(found.map(|address| address.ip()).collect()),
-                Ok(Err(error)) => {
-                    tracing::warn!(name, %error, "an instance's host name was not found");
-                    None
-                }
-                Err(_) => None,
-            };
+            let looked_up = looked_up.unwrap_or_else(|late| Err(io::Error::from(late)));
+            let found = looked_up.map(|found| found.map(|address| address.ip()).collect());
             (name, found)
         });
     }
@@ -92,9 +92,17 @@ impl Resolver {
         match self.answers.join_next().await {
             Some(Ok((name, found))) => {
                 self.asked.remove(&name);
-                let Some(mut found) = found else {
-                    return false;
+                let mut found = match found {
+                    Ok(found) => found,
+                    Err(error) => {
+                        // It is asked for again and again; that it is missing is told once.
+                        if self.missing.insert(name.clone()) {
+                            tracing::warn!(name, %error, "an instance's host name was not found");
+                        }
+                        return false;
+                    }
                 };
+                self.missing.remove(&name);
                 found.sort_unstable();
                 found.dedup();
                 let is_other = self.known.get(&name) != Some(&found);
@@ -104,6 +112,18 @@ impl Resolver {
             Some(Err(_)) => false,
             None => pending().await,
         }
+    }
+}
+
+/// Tells of the refused addresses that were not refused before: tables are made anew with every change
+/// of any service, and each would repeat all of them.
+pub(super) fn tell_new(refused: &Refused, before: &Refused) {
+    for (address, ip) in refused.difference(before) {
+        tracing::warn!(
+            address,
+            %ip,
+            "an instance lies outside UPSTREAM_NETWORKS, or where no instance may; it gets no requests"
+        );
     }
 }
 
@@ -124,7 +144,60 @@ fn names(routing: &RoutingTable) -> HashSet<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use tracing::{Event, Metadata, Subscriber, span};
+
     use super::*;
+
+    /// Counts what is logged.
+    #[derive(Default)]
+    struct Count(Arc<AtomicUsize>);
+
+    impl Subscriber for Count {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+        fn event(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+        fn enter(&self, _: &span::Id) {}
+        fn exit(&self, _: &span::Id) {}
+    }
+
+    #[test]
+    fn a_refused_address_is_told_once_until_it_changes() {
+        let count = Count::default();
+        let lines = Arc::clone(&count.0);
+        let refused = |ips: &[&str]| -> Refused {
+            let pairs = ips
+                .iter()
+                .map(|ip| ("orders.test".to_owned(), ip.parse().unwrap()));
+            pairs.collect()
+        };
+        let outside = ["192.0.2.1", "192.0.2.2"];
+        let (one, both) = (refused(&outside[..1]), refused(&outside));
+        tracing::subscriber::with_default(count, || {
+            for (now, before, told) in [
+                (&one, &Refused::new(), 1),
+                (&one, &one, 1),
+                (&both, &one, 2),
+                (&Refused::new(), &both, 2),
+                (&one, &Refused::new(), 3),
+            ] {
+                tell_new(now, before);
+                assert_eq!(lines.load(Ordering::SeqCst), told);
+            }
+        });
+    }
 
     fn networks(texts: &[&str]) -> Networks {
         texts.iter().map(|text| text.parse().unwrap()).collect()
@@ -134,12 +207,21 @@ mod tests {
     fn only_addresses_within_the_networks_are_permitted() {
         let resolver = Resolver::default();
         let networks = networks(&["10.0.0.0/8", "169.254.0.0/16", "::1"]);
-        let permitted = |address| resolver.permitted(address, 80, &networks).len();
+        let mut refused = Refused::new();
+        let mut permitted = |address| {
+            let found = resolver.permitted(address, 80, &networks, &mut refused);
+            found.len()
+        };
         assert_eq!(permitted("10.1.2.3"), 1);
         assert_eq!(permitted("::1"), 1);
         assert_eq!(permitted("[::1]"), 1);
         assert_eq!(permitted("192.0.2.1"), 0);
         assert_eq!(permitted("169.254.169.254"), 0);
         assert_eq!(permitted("unknown.example"), 0);
+        let refused: Vec<_> = refused
+            .iter()
+            .map(|(address, _)| address.as_str())
+            .collect();
+        assert_eq!(refused, ["169.254.169.254", "192.0.2.1"]);
     }
 }

@@ -1,10 +1,17 @@
 //! Keeps the threads' table current.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    cell::RefCell,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Control, resolver::Resolver};
+use super::{
+    Control,
+    resolver::{Refused, Resolver, tell_new},
+};
 use crate::table::{TableInput, build};
 
 /// How often names are looked up again.
@@ -43,12 +50,23 @@ pub(super) fn rebuild(control: &Control, resolver: &Resolver) {
     let routing = control.routing.current();
     let policy = shared.policy.load();
     let networks = &policy.upstream_networks;
+    let refused = RefCell::new(Refused::new());
     let input = TableInput {
         routing: &routing,
-        resolve: &|address, port| resolver.permitted(address, port, networks),
+        resolve: &|address, port| {
+            resolver.permitted(address, port, networks, &mut refused.borrow_mut())
+        },
         now_ms: shared.life_ms(),
     };
     let table = build(&input, &mut control.book(), &shared.fixed);
+    let refused = refused.into_inner();
+    let mut told = control
+        .refused
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    tell_new(&refused, &told);
+    *told = refused;
+    drop(told);
     let instances: usize = table
         .services()
         .map(|service| service.instances.len())

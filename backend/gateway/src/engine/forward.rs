@@ -240,7 +240,7 @@ impl Forwarding<'_> {
                 return Err(unexpected_upgrade());
             };
             client.join(self.worker, &mut response, guard, in_flight);
-            clean(response.headers_mut());
+            clean(response.headers_mut(), self.outgoing.service.kind);
             confirm_upgrade(response.headers_mut(), self.outgoing.parts);
             return Ok(response.map(|_| Answer::whole(bytes::Bytes::new())));
         }
@@ -248,7 +248,7 @@ impl Forwarding<'_> {
             self.count("invalid");
             return Err(two_lengths(self.outgoing.service));
         }
-        clean(response.headers_mut());
+        clean(response.headers_mut(), self.outgoing.service.kind);
         let is_stream = response
             .headers()
             .get(header::CONTENT_TYPE)

@@ -2,13 +2,22 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 
-use crate::phases::{is_from_connection, is_kept_from_client};
+use crate::{
+    phases::{is_about_origin, is_from_connection, is_kept_from_client, sets_cores_cookie},
+    table::ServiceKind,
+};
 
-/// Takes out what is about the instance's connection, and what only the gateway says.
-pub fn clean(headers: &mut HeaderMap) {
+/// A page under this policy has no origin: its scripts do not run, its forms are not sent, and it
+/// reads nothing of the origin it came from.
+const SANDBOX: HeaderValue = HeaderValue::from_static("sandbox");
+
+/// Takes out what is about the instance's connection, and what only the gateway says, or core.
+pub fn clean(headers: &mut HeaderMap, kind: ServiceKind) {
+    let is_business = !kind.is_platform();
     let named = named_by_connection(headers);
     let is_dropped = |name: &HeaderName| {
         is_kept_from_client(name.as_str())
+            || (is_business && is_about_origin(name.as_str()))
             || named.iter().any(|value| {
                 *name != header::CONTENT_LENGTH
                     && is_from_connection(value.as_bytes(), name.as_str())
@@ -19,6 +28,40 @@ pub fn clean(headers: &mut HeaderMap) {
     for name in dropped {
         headers.remove(name);
     }
+    if is_business && headers.contains_key(header::SET_COOKIE) {
+        keep_cores_cookies(headers);
+    }
+}
+
+/// Takes out cookies that would take the place of core's.
+fn keep_cores_cookies(headers: &mut HeaderMap) {
+    let set: Vec<HeaderValue> = headers
+        .get_all(header::SET_COOKIE)
+        .iter()
+        .cloned()
+        .collect();
+    if set
+        .iter()
+        .any(|cookie| sets_cores_cookie(cookie.as_bytes()))
+    {
+        headers.remove(header::SET_COOKIE);
+        for cookie in set {
+            if !sets_cores_cookie(cookie.as_bytes()) {
+                headers.append(header::SET_COOKIE, cookie);
+            }
+        }
+    }
+}
+
+/// Makes a page of a service one without an origin, where it would have the console's. What the
+/// service says itself stays beside it: of several policies, browsers keep all.
+pub fn isolate(headers: &mut HeaderMap) {
+    headers.append(header::CONTENT_SECURITY_POLICY, SANDBOX);
+    // Nor is what says that it is data taken for a page or a script.
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
 }
 
 /// Whether it is said twice, and perhaps differently, where the body ends.

@@ -26,7 +26,7 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Headers that the gateway adds, at most.
-const ADDED: usize = 15;
+const ADDED: usize = 16;
 
 /// A request to be sent, and sent again if it must be.
 pub struct Outgoing<'a> {
@@ -114,6 +114,8 @@ impl Outgoing<'_> {
             self.add_presence(&mut headers);
         }
         headers.insert(REQUEST_ID, self.record.request_id.clone());
+        let policy = self.record.worker.shared.policy.load();
+        policy.loop_mark.write(from, &mut headers);
         if self.is_upgrade {
             let value = HeaderValue::from_static("Upgrade");
             headers.insert(header::CONNECTION, value);

@@ -23,6 +23,7 @@ use super::{
     client_io::ConnectionState,
     faults::too_large,
     forward::Forwarding,
+    incoming::isolate,
     outgoing::Outgoing,
     record::{Beginning, Record},
     spans::Place,
@@ -197,8 +198,11 @@ async fn forward(
         },
         upgrade,
     };
-    let forwarded = forwarding.run(body).await?;
+    let mut forwarded = forwarding.run(body).await?;
     record.instance = Some(forwarded.instance);
+    if record.trail.is_at_console && !service.kind.is_platform() {
+        isolate(forwarded.response.headers_mut());
+    }
     Ok(forwarded.response)
 }
 

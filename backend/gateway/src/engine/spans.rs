@@ -48,7 +48,7 @@ impl Place {
         if tracer.is_on() {
             let sampler = &worker.shared.sampler;
             let is_sampled = parent.map(|parent| parent.is_sampled());
-            let is_taken = sampler.takes(own.ids().0, is_sampled);
+            let is_taken = sampler.takes(own.ids().0, is_sampled, &worker.random);
             place.own = own.sampled(is_taken);
             place.recording = is_taken.then(|| {
                 Box::new(Recording {

@@ -85,6 +85,29 @@ pub fn is_kept_from_client(name: &str) -> bool {
         || matches!(name, "x-request-id" | "ratelimit" | "ratelimit-policy")
 }
 
+/// Whether an answer's header is kept from the client because it decides about the whole origin (or
+/// all of a domain), which a business service shares with others: it would clear the console's
+/// session, catch its requests, lead them elsewhere, or have failures of theirs reported.
+pub fn is_about_origin(name: &str) -> bool {
+    matches!(
+        name,
+        "clear-site-data" | "service-worker-allowed" | "alt-svc" | "nel"
+    )
+}
+
+/// Whether a `Set-Cookie` is for one of core's own cookies. Browsers read `=name=value` as a cookie
+/// without a name, and send it as `name=value`.
+pub fn sets_cores_cookie(set_cookie: &[u8]) -> bool {
+    let start = set_cookie.iter().position(|b| !b" \t=".contains(b));
+    let name = start.and_then(|start| set_cookie.get(start..));
+    name.is_some_and(|name| {
+        CORE_COOKIE_PREFIXES.iter().any(|prefix| {
+            name.get(..prefix.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        })
+    })
+}
+
 /// Whether a `Connection` header's value names the header (lower case), which is then about the
 /// connection as well.
 pub fn is_from_connection(connection: &[u8], name: &str) -> bool {
@@ -179,6 +202,30 @@ mod tests {
             (true, Some(b"a=1; b=2".to_vec()))
         );
         assert_eq!(cookies_for_services(b"saas_refresh=secret"), (true, None));
+    }
+
+    #[test]
+    fn nobody_else_sets_cores_cookies() {
+        for set in [
+            "__Host-saas_refresh=evil; Path=/; Secure",
+            "saas_refresh=evil",
+            " \tsaas_refresh=evil",
+            "=saas_refresh=evil",
+            "__HOST-SAAS_refresh=evil",
+            "saas_",
+        ] {
+            assert!(sets_cores_cookie(set.as_bytes()), "{set}");
+        }
+        for set in [
+            "theme=saas_refresh=x",
+            "saas=x",
+            "my_saas_x=1",
+            "",
+            "=",
+            "a=b",
+        ] {
+            assert!(!sets_cores_cookie(set.as_bytes()), "{set}");
+        }
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! What a request passes before it is forwarded, written against a small view of the request, so
 //! that it does not matter which engine read it from the socket.
 //!
-//! [`admit`] is the order: sanity, route, CORS, authenticate, tenant, authorise, limits. Nothing in
+//! [`admit`] is the order: sanity, route, CORS, loops, authenticate, tenant, authorise, limits. Nothing in
 //! it waits: what has to be asked first is [`Admission::Ask`]. What was learnt on the way lies in the [`Trail`], whatever the outcome, for the answer
 //! and for the record.
 
 mod authenticate;
 mod authorise;
 mod client;
+mod console_host;
 mod cors;
 mod headers;
 mod limits;
+mod loops;
 mod path;
 mod principal;
 mod refusal;
@@ -28,12 +30,14 @@ use http::{HeaderName, Method};
 use saas_registry_client::TrustTable;
 
 pub use client::Client;
+pub use console_host::ConsoleHost;
 pub use cors::{Cors, CorsAnswer, Grant};
 pub use headers::{
-    CORE_COOKIE_PREFIXES, SESSION_MODE, cookies_for_services, is_from_connection,
-    is_kept_from_client, is_kept_from_upstream,
+    CORE_COOKIE_PREFIXES, SESSION_MODE, cookies_for_services, is_about_origin, is_from_connection,
+    is_kept_from_client, is_kept_from_upstream, sets_cores_cookie,
 };
 pub use limits::{AddressCache, Quota, Settled};
+pub use loops::LoopMark;
 pub use path::CheckedPath;
 pub use principal::{Identity, Principal};
 pub use refusal::Refusal;
@@ -114,6 +118,8 @@ pub struct Trail {
     pub principal: Option<Rc<Principal>>,
     /// What its answer tells browsers.
     pub cors: CorsAnswer,
+    /// Whether a browser takes a page that comes back for one of the console's origin.
+    pub is_at_console: bool,
     /// How much its sender has left.
     pub quota: Option<Quota>,
     /// The limits that are settled, so that passing the phases again takes nothing twice.
@@ -167,6 +173,8 @@ pub fn admit<V: RequestView>(
         return Ok(Admission::Preflight);
     }
     let service = route::open(&matched)?;
+    trail.is_at_console = desk.policy.console.has(sound.host.as_deref(), &rule);
+    desk.policy.loop_mark.check(view, &rule, service)?;
     let access = route::access(&rule, &sound.path);
     trail.principal = authenticate::authenticate(view, desk, &rule, access, service, client)?;
     let principal = trail.principal.as_deref();

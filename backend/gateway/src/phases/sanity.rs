@@ -130,7 +130,8 @@ fn is_host(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b))
 }
 
-fn normalise(host: &str) -> Cow<'_, str> {
+/// Lower case, without port and trailing dot.
+pub(super) fn normalise(host: &str) -> Cow<'_, str> {
     // The port follows the last colon, unless that one is within an IPv6 literal's brackets.
     let name = match host.rfind(':') {
         Some(colon) if !host.get(colon..).is_some_and(|rest| rest.contains(']')) => {

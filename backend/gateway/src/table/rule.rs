@@ -21,6 +21,8 @@ pub struct Rule {
     pub is_strict: bool,
     /// Whether the client's token is passed on.
     pub forwards_token: bool,
+    /// Whether it holds for certain hosts only.
+    pub names_hosts: bool,
     counts: Counts,
 }
 
@@ -43,6 +45,7 @@ impl Rule {
             required_permission: None,
             is_strict: false,
             forwards_token: false,
+            names_hosts: false,
             counts: Counts::default(),
         }
     }
@@ -58,6 +61,7 @@ impl Rule {
             required_permission: route.required_permission.as_deref().map(Into::into),
             is_strict: route.strict,
             forwards_token: route.forward_token,
+            names_hosts: !route.hosts.is_empty(),
             counts: Counts::default(),
         }
     }

@@ -8,6 +8,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use http::Uri;
+use saas_domain::{InstanceId, ServiceName};
+
 type Outcome = garde::Result;
 
 fn refuse(rule: &str) -> Outcome {
@@ -45,6 +48,77 @@ fn is_host(text: &str) -> bool {
             // All digits and dots is an address written wrongly, not a name.
             && text.bytes().any(|b| b.is_ascii_alphabetic())
             && text.strip_suffix('.').unwrap_or(text).split('.').all(is_label))
+}
+
+/// An instance's identifier that can stand in an address: `.` and `..` mean other places there.
+/// Those that were registered before are still read, until their leases end.
+pub(crate) fn instance_id<T: AsRef<str> + ?Sized>(id: &T, (): &()) -> Outcome {
+    if matches!(id.as_ref(), "." | "..") {
+        return refuse("must not be `.` or `..`, which no address can name");
+    }
+    Ok(())
+}
+
+/// The base URL of a process: scheme, host and port, and nothing else.
+pub(crate) fn base_url<T: AsRef<str> + ?Sized>(text: &T, (): &()) -> Outcome {
+    if host_of(text.as_ref()).is_some() {
+        return Ok(());
+    }
+    refuse("must be a base URL with a port, such as http://10.0.0.5:8000, and nothing after it")
+}
+
+/// The host of a [`base_url`], without brackets.
+pub(crate) fn host_of(url: &str) -> Option<String> {
+    let uri: Uri = url.parse().ok()?;
+    let scheme = uri
+        .scheme_str()
+        .filter(|s| matches!(*s, "http" | "https"))?;
+    let authority = uri.authority()?;
+    let host = authority.host().trim_matches(['[', ']']);
+    let whole = format!("{scheme}://{authority}");
+    let is_all = url.strip_suffix('/').unwrap_or(url) == whole;
+    let has_port = authority.port_u16().is_some_and(|port| port > 0);
+    let is_plain = !authority.as_str().contains('@') && is_host(host);
+    (is_all && has_port && is_plain).then(|| host.to_owned())
+}
+
+/// Counts by `service/instance`: 10 000 at most.
+pub(crate) fn in_flight(counts: &BTreeMap<String, u32>, (): &()) -> Outcome {
+    if counts.len() > 10_000 {
+        return refuse("must have 10000 entries at most");
+    }
+    let is_key = |key: &String| {
+        key.split_once('/').is_some_and(|(service, instance)| {
+            service.parse::<ServiceName>().is_ok() && instance.parse::<InstanceId>().is_ok()
+        })
+    };
+    if !counts.keys().all(is_key) {
+        return refuse(
+            "keys must be a service's name and an instance's identifier, such as orders/a",
+        );
+    }
+    are_counts(counts)
+}
+
+/// Counts by names of limits, such as `tenant:…`.
+pub(crate) fn demand(counts: &BTreeMap<String, u32>, (): &()) -> Outcome {
+    for key in counts.keys() {
+        if !(1..=128).contains(&key.len()) {
+            return refuse("keys have 1 to 128 characters");
+        }
+        plain(key, &())?;
+    }
+    are_counts(counts)
+}
+
+fn are_counts(counts: &BTreeMap<String, u32>) -> Outcome {
+    if counts
+        .values()
+        .any(|count| *count > i32::MAX.unsigned_abs())
+    {
+        return refuse("counts must be 2147483647 at most");
+    }
+    Ok(())
 }
 
 /// An absolute path: printable ASCII without query, fragment, empty or dot segments, 512 bytes at
@@ -152,6 +226,33 @@ mod tests {
             "", "http://a", "a:80", "[::1]", "-a", "a..b", "1.2.3", "a b", "a/b", "é", &long,
         ] {
             assert!(host(bad, &()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn base_urls_have_a_port_and_no_path() {
+        for (good, host) in [
+            ("http://10.0.0.5:8000", "10.0.0.5"),
+            ("https://gateway.internal:443/", "gateway.internal"),
+            ("http://[fd00::1]:8000", "fd00::1"),
+        ] {
+            assert!(base_url(good, &()).is_ok(), "{good}");
+            assert_eq!(host_of(good).as_deref(), Some(host));
+        }
+        for bad in [
+            "",
+            "http://10.0.0.5",
+            "http://10.0.0.5:0",
+            "10.0.0.5:8000",
+            "ftp://10.0.0.5:8000",
+            "http://a:b@10.0.0.5:8000",
+            "http://10.0.0.5:8000/x",
+            "http://10.0.0.5:8000?x",
+            "http://10.0.0.5:8000/#x",
+            "http://a\u{0}b:8000",
+            "http://:8000",
+        ] {
+            assert!(base_url(bad, &()).is_err(), "{bad}");
         }
     }
 

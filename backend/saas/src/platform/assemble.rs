@@ -303,6 +303,7 @@ fn start_gateway(
         listeners,
         https,
         registry_urls: site.registry_urls.clone(),
+        public_url: site.settings.public_url(address),
         console_url: site.settings.console_url(address),
         buckets: open_buckets(&site.settings)?,
         console,

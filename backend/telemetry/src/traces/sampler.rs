@@ -1,5 +1,7 @@
 //! Which traces are recorded.
 
+use saas_domain::Random;
+
 use super::TraceId;
 
 /// Decides about a trace where it begins; everybody behind follows.
@@ -30,13 +32,16 @@ impl Sampler {
     }
 
     /// Whether the trace is recorded, given what its sender decided, if it has one. The decision
-    /// depends on the identifier alone, in the way of OpenTelemetry's `TraceIdRatioBased`, so that
-    /// everybody with the same ratio decides the same.
-    pub fn takes(&self, trace: TraceId, parent: Option<bool>) -> bool {
-        if let Some(is_sampled) = parent.filter(|_| self.follows_parent) {
-            return is_sampled;
-        }
-        let [_, lower] = halves(trace);
+    /// about a trace that begins here depends on its identifier alone, in the way of OpenTelemetry's
+    /// `TraceIdRatioBased`, so that everybody with the same ratio decides the same. A sender that may
+    /// not decide may not do so by its choice of the identifier either: chance does.
+    pub fn takes(&self, trace: TraceId, parent: Option<bool>, random: &Random) -> bool {
+        let decisive = match parent {
+            Some(is_sampled) if self.follows_parent => return is_sampled,
+            Some(_) => random.bytes(),
+            None => trace,
+        };
+        let [_, lower] = halves(decisive);
         lower >> 1 < self.below
     }
 }
@@ -48,14 +53,15 @@ fn halves(trace: TraceId) -> [u64; 2] {
 
 #[cfg(test)]
 mod tests {
-    use saas_domain::Random;
-
     use super::*;
 
     fn taken(ratio: f64) -> usize {
         let (sampler, random) = (Sampler::new(ratio, true), Random::seeded(1));
         let traces = (0..10_000).map(|_| random.bytes());
-        traces.filter(|trace| sampler.takes(*trace, None)).count()
+        let nobody = Random::seeded(2);
+        traces
+            .filter(|trace| sampler.takes(*trace, None, &nobody))
+            .count()
     }
 
     #[test]
@@ -68,11 +74,28 @@ mod tests {
 
     #[test]
     fn a_parent_decides_if_it_may() {
+        let random = Random::seeded(1);
         let none = Sampler::new(0.0, true);
-        assert!(none.takes([1; 16], Some(true)));
+        assert!(none.takes([1; 16], Some(true), &random));
         let all = Sampler::new(1.0, true);
-        assert!(!all.takes([1; 16], Some(false)));
+        assert!(!all.takes([1; 16], Some(false), &random));
         let own = Sampler::new(0.0, false);
-        assert!(!own.takes([1; 16], Some(true)));
+        assert!(!own.takes([1; 16], Some(true), &random));
+    }
+
+    #[test]
+    fn a_sender_that_may_not_decide_cannot_choose_an_identifier_that_is_taken() {
+        let (sampler, random) = (Sampler::new(0.01, false), Random::seeded(1));
+        let chosen = |last: u8| {
+            let mut trace = [0; 16];
+            trace[15] = last;
+            trace
+        };
+        for trace in [chosen(1), [0xff; 16]] {
+            let taken = (0..10_000).filter(|_| sampler.takes(trace, Some(true), &random));
+            let taken = taken.count();
+            assert!((50..200).contains(&taken), "{taken}");
+        }
+        assert!(sampler.takes(chosen(1), None, &random));
     }
 }

@@ -177,7 +177,8 @@ export interface paths {
         head?: never;
         /**
          * Take a service out, or put it back
-         * @description Takes the permission `registry:manage`. With `If-Match`, only in the version that was read.
+         * @description Takes the permission `registry:manage`. With `If-Match`, only in the version that was read. The
+         *     platform's own services cannot be taken out: nobody could sign in to put them back.
          */
         patch: operations["change_service"];
         trace?: never;
@@ -364,7 +365,8 @@ export interface components {
         /** @description A gateway, as its last report shows it. */
         Gateway: {
             /**
-             * @description Base URL at which the platform's own network reaches it; null for one that does not tell.
+             * @description Base URL at which the platform's own network reaches it; null for one that
+             *     does not tell, or tells one outside `UPSTREAM_NETWORKS`.
              * @example http://10.0.0.5:8000
              */
             address?: string | null;
@@ -406,7 +408,8 @@ export interface components {
         /** @description What a gateway tells each second. Fields of a newer gateway are passed over. */
         GatewayReport: {
             /**
-             * @description Base URL at which the platform's own network reaches it.
+             * @description Base URL at which the platform's own network reaches it. One that does not lie in
+             *     `UPSTREAM_NETWORKS` is not kept.
              * @example http://10.0.0.5:8000
              */
             address?: string | null;
@@ -414,7 +417,7 @@ export interface components {
             demand?: {
                 [key: string]: number;
             };
-            /** @description Requests in flight, by `service/instance`; zeros may be left out. */
+            /** @description Requests in flight, by `service/instance`, 10 000 at most; zeros may be left out. */
             in_flight?: {
                 [key: string]: number;
             };
@@ -544,7 +547,8 @@ export interface components {
             /** @description The items, in the order asked for. */
             items: {
                 /**
-                 * @description Base URL at which the platform's own network reaches it; null for one that does not tell.
+                 * @description Base URL at which the platform's own network reaches it; null for one that
+                 *     does not tell, or tells one outside `UPSTREAM_NETWORKS`.
                  * @example http://10.0.0.5:8000
                  */
                 address?: string | null;

@@ -24,6 +24,7 @@ use saas_security::{SigningKey, sign_access};
 use saas_telemetry::Metrics;
 
 use super::*;
+use crate::settings::Site;
 use crate::table::{StateBook, TableInput, build};
 
 pub(super) const ISSUER: &str = "http://test";
@@ -226,12 +227,13 @@ impl Bench {
     /// With core, registry, gateway, `orders`, `inactive`, and the given routes.
     pub(super) fn new(routes: Vec<Route>) -> Self {
         let settings = Settings::for_tests(Path::new("/nowhere")).unwrap();
-        let mut policy = Policy::new(
-            &settings,
-            "http://console.test",
-            true,
-            &Metrics::new("test"),
-        );
+        let site = Site {
+            public_url: "http://gateway.test:8000",
+            console_url: "http://console.test",
+            serves_console: true,
+            mark: "0a",
+        };
+        let mut policy = Policy::new(&settings, site, &Metrics::new("test"));
         policy.cors = Cors::new(&["https://app.test"], Some("http://console.test"));
         policy.rate_per_address = 0;
         policy.rate_per_tenant = 0;

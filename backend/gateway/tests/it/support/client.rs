@@ -34,6 +34,12 @@ impl Reply {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
 
+    /// All values of a header, in order.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        let values = self.headers.get_all(name).iter();
+        values.map(|value| value.to_str().unwrap()).collect()
+    }
+
     /// A header as text, empty if there is none.
     pub fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name);
@@ -64,6 +70,14 @@ impl Client {
     /// Adds a header.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.request = self.request.header(name, value);
+        self
+    }
+
+    /// Asks for another host than the address.
+    pub fn host(mut self, host: &str) -> Self {
+        if let Some(headers) = self.request.headers_mut() {
+            headers.insert("host", host.parse().unwrap());
+        }
         self
     }
 

@@ -220,6 +220,7 @@ fn launch(
     registry_urls: Vec<String>,
     buckets: Option<SharedBuckets>,
 ) -> GatewayHandle {
+    let public_url = settings.public_url.clone();
     saas_gateway::start(GatewayDeps {
         listeners: bind_shared(LOOPBACK, settings.gateway_threads).unwrap(),
         settings: Arc::new(settings),
@@ -227,6 +228,7 @@ fn launch(
         address: "http://127.0.0.1:8000".to_owned(),
         https,
         registry_urls,
+        public_url: public_url.unwrap_or_else(|| "http://api.test".to_owned()),
         console_url: "http://console.test".into(),
         buckets,
         console: None,

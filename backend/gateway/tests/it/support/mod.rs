@@ -12,7 +12,7 @@ use std::{
 
 use tokio::{net::TcpListener, runtime::Runtime};
 
-pub use client::{Client, raw, read_head};
+pub use client::{Client, Reply, raw, read_head};
 pub use control::StandIn;
 pub use gateway::{Gateway, claims};
 pub use upstream::{Upstream, instance, route, service};

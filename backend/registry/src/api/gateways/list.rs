@@ -20,7 +20,8 @@ use crate::problem;
 pub(crate) struct GatewayView {
     /// One for the life of its process.
     id: Uuid,
-    /// Base URL at which the platform's own network reaches it; null for one that does not tell.
+    /// Base URL at which the platform's own network reaches it; null for one that
+    /// does not tell, or tells one outside `UPSTREAM_NETWORKS`.
     #[schema(example = "http://10.0.0.5:8000")]
     address: Option<String>,
     /// Whether its lease runs. One whose lease ended may be gone, or cut off and still forwarding.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::api::rules;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::problem;
@@ -28,17 +29,18 @@ pub(crate) struct GatewayReport {
     #[garde(skip)]
     #[schema(value_type = Option<String>, example = "1-42")]
     seen: Option<EventId>,
-    /// Requests in flight, by `service/instance`; zeros may be left out.
+    /// Requests in flight, by `service/instance`, 10 000 at most; zeros may be left out.
     #[serde(default)]
-    #[garde(skip)]
+    #[garde(custom(rules::in_flight))]
     in_flight: BTreeMap<String, u32>,
     /// Requests asked for in the last second, by whose limit they count against.
     #[serde(default)]
-    #[garde(length(max = MOST_DEMAND))]
+    #[garde(length(max = MOST_DEMAND), custom(rules::demand))]
     demand: BTreeMap<String, u32>,
-    /// Base URL at which the platform's own network reaches it.
+    /// Base URL at which the platform's own network reaches it. One that does not lie in
+    /// `UPSTREAM_NETWORKS` is not kept.
     #[serde(default)]
-    #[garde(length(max = 300))]
+    #[garde(inner(length(max = 300), custom(rules::base_url)))]
     #[schema(example = "http://10.0.0.5:8000")]
     address: Option<String>,
 }
@@ -80,7 +82,7 @@ pub(crate) async fn report_gateway(
         seen,
         in_flight: report.in_flight,
         demand: report.demand,
-        address: report.address,
+        address: report.address.filter(|address| is_near(&app, address)),
     };
     let tx = app.begin("registry.gateway_report").await?;
     let store = async {
@@ -95,6 +97,17 @@ pub(crate) async fn report_gateway(
         gateways: others.len() + 1,
         shares: shares(&report.demand, &others),
     }))
+}
+
+/// Whether the address is one that instances may have, as far as it can be told without asking for a
+/// name: operators' tools go there, and take secrets along. The rest of the report counts all the
+/// same, since drains wait for it.
+fn is_near(app: &App, address: &str) -> bool {
+    let host = rules::host_of(address);
+    host.is_some_and(|host| match host.parse() {
+        Ok(ip) => app.upstream_networks().permit_upstream(ip),
+        Err(_) => true,
+    })
 }
 
 fn is_other(gateway: &GatewayRecord, id: Uuid) -> bool {

@@ -2,12 +2,15 @@
 
 mod body;
 
+use std::time::Duration;
+
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use saas_domain::{InstanceId, ServiceName};
 use saas_security::digest;
-use saas_storage::registry::{InstanceKey, instances, services};
+use saas_storage::registry::{InstanceKey, InstanceRecord, gateways, instances, services};
+use saas_storage::{StorageError, SystemTx};
 use saas_web::{ApiJson, ApiPath, IdempotencyKey, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,8 +19,8 @@ use uuid::Uuid;
 use super::heartbeat_seconds;
 use crate::app::App;
 use crate::caller::Caller;
-use crate::catalog::Subject;
-use crate::{problem, upstream};
+use crate::catalog::{Subject, authority};
+use crate::problem;
 pub(crate) use body::RegistrationRequest;
 
 /// The lease that was given.
@@ -63,7 +66,7 @@ pub(crate) async fn register_instance(
         caller.may_declare_public()?;
     }
     if let Ok(address) = body.address.parse()
-        && !upstream::is_allowed(app.upstream_networks(), address)
+        && !app.upstream_networks().permit_upstream(address)
     {
         return Err(not_allowed(&body.address));
     }
@@ -76,6 +79,12 @@ pub(crate) async fn register_instance(
         id,
     })?;
     let tx = app.begin("registry.register").await?;
+    if !service.is_reserved() {
+        let is_gateway = is_a_gateways(&tx, &wanted).await;
+        if is_gateway.map_err(problem::of_storage)? {
+            return Err(a_gateways(&wanted));
+        }
+    }
     let stored = async {
         services::ensure(&tx, &service).await?;
         let gateway = wanted.gateway.clone();
@@ -102,6 +111,23 @@ pub(crate) async fn register_instance(
     ))
 }
 
+/// Whether a gateway that reports listens there: what is sent to such an instance comes back.
+async fn is_a_gateways(tx: &SystemTx, wanted: &InstanceRecord) -> Result<bool, StorageError> {
+    let address = format!("http://{}", authority(wanted));
+    let reported = gateways::all(tx, Duration::ZERO).await?;
+    let mut reported = reported.into_iter().filter_map(|one| one.report.address);
+    Ok(reported.any(|other| other.strip_suffix('/').unwrap_or(&other) == address))
+}
+
+fn a_gateways(wanted: &InstanceRecord) -> Problem {
+    let detail = format!("{} is a gateway's own address", authority(wanted));
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "address_not_allowed")
+        .detail(format!(
+            "{detail}, so that requests would go in a circle; register the address of the service"
+        ))
+        .error("/address", detail)
+}
+
 /// A new identifier; the same one again for a call that is repeated with its key.
 fn chosen_id(
     app: &App,
@@ -126,7 +152,9 @@ fn new_id(app: &App) -> Uuid {
 }
 
 fn not_allowed(address: &str) -> Problem {
-    let detail = format!("{address} does not lie in UPSTREAM_NETWORKS, or is link-local");
+    let detail = format!(
+        "{address} does not lie in UPSTREAM_NETWORKS, is link-local, or is where a cloud keeps its metadata"
+    );
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "address_not_allowed")
         .detail(format!(
             "{detail}; register an address that the gateway may connect to"

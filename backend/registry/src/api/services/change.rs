@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use garde::Validate;
+use http::StatusCode;
 use saas_domain::ServiceName;
 use saas_storage::registry::{Guarded, services};
 use saas_web::{ApiJson, ApiPath, ETag, IfMatch, Problem};
@@ -26,7 +27,8 @@ pub(crate) struct ServiceChange {
 
 /// Take a service out, or put it back
 ///
-/// Takes the permission `registry:manage`. With `If-Match`, only in the version that was read.
+/// Takes the permission `registry:manage`. With `If-Match`, only in the version that was read. The
+/// platform's own services cannot be taken out: nobody could sign in to put them back.
 #[utoipa::path(
     patch,
     path = "/v1/services/{service}",
@@ -50,6 +52,9 @@ pub(crate) async fn change_service(
     ApiJson(change): ApiJson<ServiceChange>,
 ) -> Result<(ETag, ApiJson<ServiceView>), Problem> {
     caller.may_manage()?;
+    if service.is_reserved() && !change.is_active {
+        return Err(reserved(&service));
+    }
     let tx = app.begin("registry.change_service").await?;
     let found = services::named(&tx, std::slice::from_ref(&service)).await;
     let found = found.map_err(problem::of_storage)?.pop();
@@ -74,4 +79,13 @@ pub(crate) async fn change_service(
         app.commit(tx, &[Subject::Service(service.clone())]).await?;
     }
     get::get_service(State(app), caller, ApiPath(service)).await
+}
+
+fn reserved(service: &ServiceName) -> Problem {
+    let detail = format!(
+        "`{service}` is one of the platform's own services, without which nobody could put it back"
+    );
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "reserved_service")
+        .detail(format!("{detail}; stop its process if it is to be away"))
+        .error("/is_active", detail)
 }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{HeaderMap, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use saas_config::{Role, Secret, Settings};
 use saas_domain::Clock;
 use saas_registry_client::{ClientError, HttpClient};
 use serde::{Deserialize, de::DeserializeOwned};
-use tokio::sync::OnceCell;
+use tokio::{net::lookup_host, sync::OnceCell};
 
 use crate::{
     Failure,
@@ -210,7 +210,14 @@ impl Patient {
         let gateways = self
             .list::<Gateway>(&format!("{registry}/v1/gateways"))
             .await;
-        let gateways = gateways.unwrap_or_default();
+        let mut gateways = gateways.unwrap_or_default();
+        for gateway in &mut gateways {
+            if let Some(address) = &gateway.address
+                && !self.is_near(address).await
+            {
+                gateway.address = None;
+            }
+        }
         let routes = self.list::<Route>(&format!("{registry}/v1/routes")).await?;
         let mut members = Vec::new();
         for service in ["registry", "core"] {
@@ -242,6 +249,24 @@ impl Patient {
             routes,
             members,
         })
+    }
+
+    /// Whether what a gateway tells as its address is one that instances may have, whatever its name
+    /// stands for: what is asked there carries the token of metrics. A name that is not known here
+    /// leads nowhere.
+    async fn is_near(&self, address: &str) -> bool {
+        let uri: Option<Uri> = address.parse().ok();
+        let Some(authority) = uri.as_ref().and_then(Uri::authority) else {
+            return false;
+        };
+        let host = authority.host().trim_matches(['[', ']']);
+        let port = authority.port_u16().unwrap_or(80);
+        let looked_up = tokio::time::timeout(self.within, lookup_host((host, port))).await;
+        let networks = &self.settings.upstream_networks;
+        match looked_up {
+            Ok(Ok(mut found)) => found.all(|found| networks.permit_upstream(found.ip())),
+            Ok(Err(_)) | Err(_) => true,
+        }
     }
 
     /// All pages of a list, together within the time for one answer.

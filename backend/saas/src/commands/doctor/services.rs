@@ -154,8 +154,8 @@ pub(super) async fn registered(patient: &Patient) -> Vec<Finding> {
         if gateway.is_live && gateway.address.is_none() {
             findings.push(Finding::warning(
                 format!("gateway {}", gateway.id),
-                "does not tell its address, so it was not asked",
-                "update it to this version",
+                "does not tell its address, or one outside UPSTREAM_NETWORKS, so it was not asked",
+                "update it to this version; if its network is another one, name it in UPSTREAM_NETWORKS",
             ));
         }
     }

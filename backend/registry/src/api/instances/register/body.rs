@@ -23,7 +23,7 @@ const WEIGHT: u16 = 100;
 #[serde(deny_unknown_fields)]
 pub(crate) struct RegistrationRequest {
     /// Its identifier; the registry chooses one if absent.
-    #[garde(skip)]
+    #[garde(inner(custom(rules::instance_id)))]
     #[schema(value_type = Option<String>, max_length = 128, example = "orders-1")]
     pub(super) id: Option<InstanceId>,
     /// A host name or an IP address, within the registry's `UPSTREAM_NETWORKS`.
