@@ -139,6 +139,18 @@ const MEANINGS: &[(&str, &str)] = &[
         "首位管理员的密码；未设置时自动生成，只显示一次，且必须修改",
     ),
     (
+        "BACKUP_DIR",
+        "存放备份的目录；未设置时为 DATA_DIR 下的 `backups`",
+    ),
+    (
+        "BACKUP_COMPRESSION",
+        "备份的压缩方式：`zstd`，或任何机器都能读取的 `gzip`",
+    ),
+    (
+        "BACKUP_RETENTION_DAYS",
+        "`saas backup prune` 保留备份的天数；最新的一份始终保留",
+    ),
+    (
         "VAULT_ADDR",
         "HashiCorp Vault 的地址，例如 `https://vault.example.com:8200`；设置后机密优先从那里读取，见 VAULT.md",
     ),

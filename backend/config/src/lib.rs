@@ -15,6 +15,7 @@
 //! # Ok::<(), saas_config::ConfigError>(())
 //! ```
 
+mod backup;
 mod chinese;
 mod data_dir;
 mod document;
@@ -32,6 +33,7 @@ mod validate;
 mod values;
 mod vault;
 
+pub use backup::BackupSettings;
 pub use document::{Language, settings_document};
 pub use error::ConfigError;
 pub use network::{IpNetwork, NetworkError, Networks};

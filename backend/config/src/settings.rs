@@ -7,8 +7,9 @@ use std::{
 };
 
 use crate::{
-    ConfigError, CorsOrigins, Environment, LogFormat, LogLevel, Networks, Role, SETTINGS, Secret,
-    SettingInfo, Shown, Signup, Sources, TlsSettings, TraceSettings, sources::Resolved, tls,
+    BackupSettings, ConfigError, CorsOrigins, Environment, LogFormat, LogLevel, Networks, Role,
+    SETTINGS, Secret, SettingInfo, Shown, Signup, Sources, TlsSettings, TraceSettings,
+    sources::Resolved, tls,
 };
 
 /// Which database the platform stands on.
@@ -91,6 +92,8 @@ pub struct Settings {
     pub shutdown_grace: Duration,
     /// Everything about TLS.
     pub tls: TlsSettings,
+    /// Where backups lie, and for how long.
+    pub backup: BackupSettings,
     /// Everything about traces.
     pub traces: TraceSettings,
     resolved: Resolved,
@@ -115,6 +118,7 @@ impl Settings {
         let from = sources.resolve()?;
         let environment = from.environment()?;
         let data_dir = PathBuf::from(from.text("DATA_DIR").unwrap_or("./data"));
+        let backup = BackupSettings::read(&from, &data_dir)?;
         let tls = TlsSettings::read(&from, environment)?;
         let database_url =
             from.secret_url("DATABASE_URL", &["postgresql://", "postgres://", "sqlite:"])?;
@@ -170,6 +174,7 @@ impl Settings {
             admin_password: from.secret("ADMIN_PASSWORD"),
             shutdown_grace: from.duration("SHUTDOWN_GRACE_SECONDS", 1, 0, 3600)?,
             tls,
+            backup,
             traces: TraceSettings::read(&from)?,
             resolved: from,
         })

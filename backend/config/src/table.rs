@@ -96,6 +96,7 @@ const ALL: &[Role] = &[
 ];
 const SERVERS: &[Role] = &[Role::Up, Role::Registry, Role::Core, Role::Gateway];
 const WITH_DATABASE: &[Role] = &[Role::Up, Role::Registry, Role::Core, Role::Tool];
+const TOOL: &[Role] = &[Role::Tool];
 const CORE: &[Role] = &[Role::Up, Role::Core];
 const GATEWAY: &[Role] = &[Role::Up, Role::Gateway];
 const UPSTREAM: &[Role] = &[Role::Up, Role::Registry, Role::Gateway];
@@ -388,6 +389,24 @@ pub const SETTINGS: &[SettingInfo] = &[
         "ADMIN_PASSWORD",
         CORE,
         "the first administrator's password; unless set, one is made, printed once and must be changed",
+    ),
+    setting(
+        "BACKUP_DIR",
+        None,
+        TOOL,
+        "the directory for backups; `backups` in DATA_DIR unless set",
+    ),
+    setting(
+        "BACKUP_COMPRESSION",
+        Some("zstd"),
+        TOOL,
+        "how backups are compressed: `zstd`, or `gzip`, which every machine reads",
+    ),
+    setting(
+        "BACKUP_RETENTION_DAYS",
+        Some("7"),
+        TOOL,
+        "for how many days `saas backup prune` keeps a backup; the newest one is always kept",
     ),
     reloadable(
         "VAULT_ADDR",

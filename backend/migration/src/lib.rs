@@ -13,9 +13,13 @@ mod m0003_demand;
 mod m0004_gateway_address;
 mod m0005_invitations;
 mod roles;
+mod tables;
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DatabaseTransaction};
 use sea_orm_migration::{MigrationStatus, prelude::*};
+
+pub use roles::roles_sql;
+pub use tables::{Belongs, TABLES, belongs};
 
 /// The PostgreSQL role that sees one tenant's rows: the one named by the setting `saas.tenant_id`.
 pub const TENANT_ROLE: &str = "saas_tenant";
@@ -145,6 +149,12 @@ async fn is_later(transaction: &DatabaseTransaction) -> Result<bool, DbErr> {
     let known = Migrator::migrations();
     let has = |name: &str| there.iter().any(|model| model.version == name);
     Ok(there.len() > known.len() && known.iter().all(|migration| has(migration.name())))
+}
+
+/// The name of every migration this program knows, oldest first.
+pub fn known() -> Vec<String> {
+    let migrations = Migrator::migrations();
+    migrations.iter().map(|one| one.name().to_owned()).collect()
 }
 
 async fn applied(transaction: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {

@@ -32,6 +32,14 @@ pub(crate) async fn ensure(connection: &DatabaseConnection) -> Result<(), DbErr>
     Ok(())
 }
 
+/// What makes both roles where they are missing, for `psql`: it stands before the dump in a backup,
+/// whose grants name them.
+pub fn roles_sql() -> String {
+    [TENANT_ROLE, SYSTEM_ROLE]
+        .map(|role| statement(role) + ";\n")
+        .concat()
+}
+
 /// From PostgreSQL 16 on, whoever creates a role administers it but may not switch to it unless
 /// granted: hence the two ways to ask.
 fn statement(role: &str) -> String {

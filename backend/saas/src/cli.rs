@@ -44,6 +44,9 @@ pub enum Command {
     /// Change the database's schema, under a lock when several start at once.
     #[command(subcommand)]
     Migrate(Migrate),
+    /// Save the database, look at backups, and make one the database again.
+    #[command(subcommand)]
+    Backup(Backup),
     /// Look at the settings.
     #[command(subcommand)]
     Config(Config),
@@ -99,6 +102,56 @@ pub enum Migrate {
     },
     /// List the migrations and which of them are applied.
     Status(Output),
+}
+
+/// `saas backup …`
+#[derive(Debug, Subcommand)]
+pub enum Backup {
+    /// Save the database as it is at one moment, while the platform goes on.
+    ///
+    /// The backup gets its name only when it is whole and on the disk. PostgreSQL is saved by its own
+    /// `pg_dump`, which has to be on this machine.
+    Create(Output),
+    /// List the backups in BACKUP_DIR, newest first.
+    List(Output),
+    /// Read backups to their end and compare everything in them with what they say of themselves.
+    Verify {
+        /// Which; the newest one in BACKUP_DIR unless named.
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Every one in BACKUP_DIR.
+        #[arg(long, conflicts_with = "files")]
+        all: bool,
+    },
+    /// Remove backups that are older than BACKUP_RETENTION_DAYS; never the newest one.
+    Prune {
+        /// Only say which.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Make a backup the database.
+    ///
+    /// Everything is looked at first. Then a database beside the live one is filled, compared with
+    /// the backup, brought to this version's schema, and takes the other's place in one step. The one
+    /// that was there is kept beside it. Sessions begun since the backup end.
+    Restore(Restore),
+}
+
+/// `saas backup restore …`
+#[derive(Debug, clap::Args)]
+pub struct Restore {
+    /// The backup.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Look at everything, say what would be done, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// A database is there and may be replaced; whoever is connected to it is sent away.
+    #[arg(long)]
+    pub replace: bool,
+    /// Restore it also if it was sealed under another SECRET_KEY, or altered by somebody.
+    #[arg(long)]
+    pub any_seal: bool,
 }
 
 /// `saas config …`

@@ -89,6 +89,8 @@ correctable_from!(
     StorageError,
     saas_telemetry::StartError,
     saas_security::KeyError,
+    saas_recovery::PlaceError,
+    saas_recovery::RecoveryError,
     saas_tls::TlsError,
     saas_vault::VaultError
 );

@@ -27,6 +27,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Core => commands::serve::run(platform::Form::Core),
         Command::Gateway => commands::serve::run(platform::Form::Gateway),
         Command::Migrate(command) => commands::migrate::run(&command),
+        Command::Backup(command) => commands::backup::run(&command),
         Command::Config(Config::Check { role }) => commands::config::check(role),
         Command::Config(Config::Show(output)) => commands::config::show(&output),
         Command::Config(Config::Generate(generate)) => commands::generate::run(&generate),

@@ -20,6 +20,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("web", &["domain", "security", "telemetry"]),
     ("registry-client", &["domain", "security", "tls"]),
     ("vault", &["domain", "config", "tls", "registry-client"]),
+    ("recovery", &["domain", "migration", "security", "storage"]),
     (
         "registry",
         &[
@@ -81,7 +82,7 @@ const NEVER_REACHES: &[(&str, &[&str])] = &[
 const LIBRARY_OF: &[(&str, &[&str])] = &[
     ("sea-orm", &["storage", "migration"]),
     ("sea-orm-migration", &["storage", "migration"]),
-    ("sqlx", &["storage", "migration"]),
+    ("sqlx", &["storage", "migration", "recovery"]),
     ("redis", &["cache"]),
     ("moka", &["cache"]),
     ("argon2", &["security"]),

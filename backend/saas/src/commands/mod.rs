@@ -1,6 +1,7 @@
 //! The commands of `saas`, a file each.
 
 pub(crate) mod ask;
+pub(crate) mod backup;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod drain;

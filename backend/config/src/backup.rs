@@ -1,0 +1,32 @@
+//! Settings of backups.
+
+use std::path::{Path, PathBuf};
+
+use crate::{ConfigError, sources::Resolved};
+
+/// Where backups lie, how they are made, and for how long they are kept.
+#[derive(Clone, Debug)]
+pub struct BackupSettings {
+    /// `BACKUP_DIR`.
+    pub directory: PathBuf,
+    /// `BACKUP_COMPRESSION`: gzip instead of zstd.
+    pub is_gzip: bool,
+    /// `BACKUP_RETENTION_DAYS`.
+    pub retention_days: u32,
+}
+
+impl BackupSettings {
+    pub(crate) fn read(from: &Resolved, data_dir: &Path) -> Result<Self, ConfigError> {
+        let is_gzip = from.read("BACKUP_COMPRESSION", |text| match text.trim() {
+            "zstd" => Ok(false),
+            "gzip" => Ok(true),
+            _ => Err("expected one of zstd, gzip".to_owned()),
+        })?;
+        let directory = from.text("BACKUP_DIR").map(PathBuf::from);
+        Ok(Self {
+            directory: directory.unwrap_or_else(|| data_dir.join("backups")),
+            is_gzip: is_gzip.unwrap_or_default(),
+            retention_days: from.number("BACKUP_RETENTION_DAYS", 1, 36_500)?,
+        })
+    }
+}

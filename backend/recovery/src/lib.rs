@@ -1,0 +1,28 @@
+//! Backup, restore, and the proof that the one leads to the other.
+//!
+//! A [`Source`] is a database, a [`Directory`] a place for backups. [`create()`] saves the one into
+//! the other; [`Backup`] is such a file, which is verified before anybody relies on it; [`plan`] and
+//! [`restore()`] make it the database again.
+
+mod create;
+mod error;
+mod facts;
+pub mod format;
+mod pipe;
+mod place;
+mod postgres;
+mod restore;
+mod retention;
+mod source;
+mod sqlite;
+mod stop;
+mod verify;
+
+pub use create::{Created, create};
+pub use error::RecoveryError;
+pub use place::{Directory, PlaceError};
+pub use restore::{Allowed, Plan, Restored, plan, restore};
+pub use retention::surplus;
+pub use source::Source;
+pub use stop::Stop;
+pub use verify::Backup;

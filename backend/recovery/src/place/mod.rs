@@ -1,0 +1,5 @@
+//! Where backups lie.
+
+mod directory;
+
+pub use directory::{Directory, PlaceError, Unfinished};

@@ -1,0 +1,11 @@
+//! PostgreSQL, by its own programs.
+
+mod dump;
+mod programs;
+mod scratch;
+mod snapshot;
+
+pub(crate) use dump::{dump, load, summaries};
+pub(crate) use programs::Programs;
+pub(crate) use scratch::{connected, create_database, drop_database, exists, rename, switch};
+pub(crate) use snapshot::Snapshot;

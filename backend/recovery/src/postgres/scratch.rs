@@ -1,0 +1,148 @@
+//! Databases beside the live one, and the moment at which one takes its place.
+
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
+use crate::{RecoveryError, postgres::Programs};
+
+/// The database that every server has, to talk about the others from.
+const MAINTENANCE: &str = "postgres";
+
+async fn connect(server: &Programs) -> Result<PgConnection, RecoveryError> {
+    let maintenance = server.of(MAINTENANCE);
+    let connected = PgConnection::connect(maintenance.url()).await;
+    connected.map_err(RecoveryError::Database)
+}
+
+async fn run(connection: &mut PgConnection, statement: String) -> Result<(), RecoveryError> {
+    // Made of names that were quoted.
+    let done = sqlx::raw_sql(AssertSqlSafe(statement))
+        .execute(connection)
+        .await;
+    done.map(drop).map_err(RecoveryError::Database)
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Makes an empty database.
+///
+/// # Errors
+/// [`RecoveryError::Database`] when it is there, or this user may not make one.
+pub(crate) async fn create_database(server: &Programs, name: &str) -> Result<(), RecoveryError> {
+    let mut connection = connect(server).await?;
+    let name = quoted(name);
+    run(
+        &mut connection,
+        format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"),
+    )
+    .await
+}
+
+/// Removes a database, and whoever is still connected to it.
+///
+/// # Errors
+/// [`RecoveryError::Database`].
+pub(crate) async fn drop_database(server: &Programs, name: &str) -> Result<(), RecoveryError> {
+    let mut connection = connect(server).await?;
+    let name = quoted(name);
+    run(
+        &mut connection,
+        format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+    )
+    .await
+}
+
+/// Lets `new` take the place of `live`, which is called `old` from then on: both or neither, so that
+/// at no moment a process finds a half.
+///
+/// # Errors
+/// [`RecoveryError::Database`]; then nothing is called otherwise than before.
+pub(crate) async fn switch(
+    server: &Programs,
+    new: &str,
+    live: &str,
+    old: &str,
+) -> Result<(), RecoveryError> {
+    let mut connection = connect(server).await?;
+    let [new_name, live_name, old_name] = [new, live, old].map(quoted);
+    // Nobody comes in any more, and who is in leaves.
+    run(
+        &mut connection,
+        format!("ALTER DATABASE {live_name} ALLOW_CONNECTIONS false"),
+    )
+    .await?;
+    let renamed = async {
+        for name in [live, new] {
+            sqlx::query(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
+                 WHERE datname = $1 AND pid <> pg_backend_pid()",
+            )
+            .bind(name)
+            .execute(&mut connection)
+            .await
+            .map_err(RecoveryError::Database)?;
+        }
+        run(
+            &mut connection,
+            format!(
+                "BEGIN; ALTER DATABASE {live_name} RENAME TO {old_name}; \
+                 ALTER DATABASE {new_name} RENAME TO {live_name}; COMMIT"
+            ),
+        )
+        .await
+    }
+    .await;
+    // What was moved aside is looked at in peace; what was not goes on.
+    let aside = if renamed.is_ok() {
+        &old_name
+    } else {
+        &live_name
+    };
+    run(
+        &mut connection,
+        format!("ALTER DATABASE {aside} ALLOW_CONNECTIONS true"),
+    )
+    .await?;
+    renamed
+}
+
+/// Gives a database that nobody uses another name.
+///
+/// # Errors
+/// [`RecoveryError::Database`].
+pub(crate) async fn rename(server: &Programs, from: &str, to: &str) -> Result<(), RecoveryError> {
+    let mut connection = connect(server).await?;
+    let [from, to] = [from, to].map(quoted);
+    run(
+        &mut connection,
+        format!("ALTER DATABASE {from} RENAME TO {to}"),
+    )
+    .await
+}
+
+/// How many others are connected to it.
+///
+/// # Errors
+/// [`RecoveryError::Database`].
+pub(crate) async fn connected(server: &Programs) -> Result<i64, RecoveryError> {
+    let mut connection = connect(server).await?;
+    sqlx::query_scalar("SELECT count(*) FROM pg_stat_activity WHERE datname = $1")
+        .bind(server.database())
+        .fetch_one(&mut connection)
+        .await
+        .map_err(RecoveryError::Database)
+}
+
+/// Whether there is such a database.
+///
+/// # Errors
+/// [`RecoveryError::Database`].
+pub(crate) async fn exists(server: &Programs) -> Result<bool, RecoveryError> {
+    let mut connection = connect(server).await?;
+    sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+        .bind(server.database())
+        .fetch_one(&mut connection)
+        .await
+        .map_err(RecoveryError::Database)
+}

@@ -1,0 +1,197 @@
+//! The database beside the live one.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::BufWriter,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use chrono::{DateTime, Utc};
+use tokio::task::spawn_blocking;
+
+use crate::{
+    RecoveryError,
+    create::joined,
+    format::Manifest,
+    postgres::{self, Programs},
+    source::{Kind, Source},
+    sqlite::{self, unusable},
+    stop::Stop,
+    verify::Backup,
+};
+
+/// A database that is not in use yet.
+pub(super) enum Beside {
+    Postgres {
+        live: Programs,
+        new: Programs,
+        old: String,
+    },
+    Sqlite {
+        live: PathBuf,
+        new: PathBuf,
+        old: PathBuf,
+    },
+}
+
+/// Bytes of a name in PostgreSQL, without the longest ending.
+const LONGEST_NAME: usize = 63 - "_restore_20260102030405".len();
+
+impl Beside {
+    pub(super) async fn make(target: &Source, now: DateTime<Utc>) -> Result<Self, RecoveryError> {
+        let moment = now.format("%Y%m%d%H%M%S");
+        match &target.kind {
+            Kind::Postgres(live) => {
+                let name = live.database();
+                let short = name.get(..LONGEST_NAME).unwrap_or(&name);
+                let new = live.of(&format!("{short}_restore_{moment}"));
+                let old = format!("{short}_before_{moment}");
+                postgres::create_database(live, &new.database()).await?;
+                let live = live.clone();
+                Ok(Self::Postgres { live, new, old })
+            }
+            Kind::Sqlite(live) => {
+                let named = |ending: &str| {
+                    let mut path = live.clone().into_os_string();
+                    path.push(format!(".{ending}_{moment}"));
+                    PathBuf::from(path)
+                };
+                let (new, old) = (named("restore"), named("before"));
+                let live = live.clone();
+                Ok(Self::Sqlite { live, new, old })
+            }
+        }
+    }
+
+    pub(super) fn url(&self) -> String {
+        match self {
+            Self::Postgres { new, .. } => new.url().to_owned(),
+            Self::Sqlite { new, .. } => format!("sqlite://{}", new.display()),
+        }
+    }
+
+    /// Fills it, and believes nothing that was not compared.
+    pub(super) async fn fill(&self, backup: &Backup, stop: &Stop) -> Result<(), RecoveryError> {
+        let (backup, stop) = (backup.clone(), stop.clone());
+        match self {
+            Self::Postgres { new, .. } => {
+                let new = new.clone();
+                let work = move || {
+                    let mut reader = backup.reader()?;
+                    let loaded = postgres::load(&new, &mut reader, &stop);
+                    backup.judged(reader, loaded).map(drop)
+                };
+                joined(spawn_blocking(work).await)
+            }
+            Self::Sqlite { new, .. } => {
+                let new = new.clone();
+                let work = move || {
+                    let mut options = OpenOptions::new();
+                    let options = options.write(true).create_new(true).mode(0o600);
+                    let file = options.open(&new).map_err(|error| unusable(&new, error))?;
+                    let mut file = BufWriter::new(file);
+                    backup.pass(&mut file, &stop)?;
+                    let file = file.into_inner();
+                    let file = file.map_err(|error| unusable(&new, error.into_error()))?;
+                    file.sync_all().map_err(|error| unusable(&new, error))
+                };
+                joined(spawn_blocking(work).await)
+            }
+        }
+    }
+
+    /// Whether every table has what the manifest says.
+    pub(super) async fn compare(
+        &self,
+        manifest: &Manifest,
+        stop: &Stop,
+    ) -> Result<(), RecoveryError> {
+        let found = match self {
+            Self::Postgres { new, .. } => {
+                let (new, stop) = (new.clone(), stop.clone());
+                joined(spawn_blocking(move || postgres::summaries(&new, &stop)).await)?
+            }
+            Self::Sqlite { new, .. } => {
+                sqlite::check(new).await?;
+                sqlite::summaries(new, stop).await?
+            }
+        };
+        let names = manifest.tables.keys().chain(found.keys());
+        let differs = names
+            .into_iter()
+            .find(|name| manifest.tables.get(*name) != found.get(*name));
+        let rows = |of: &std::collections::BTreeMap<String, crate::format::TableSummary>,
+                    name: &str| { of.get(name).map_or(0, |table| table.rows) };
+        match differs {
+            None => Ok(()),
+            Some(name) => Err(RecoveryError::Differs {
+                table: name.clone(),
+                found: rows(&found, name),
+                expected: rows(&manifest.tables, name),
+            }),
+        }
+    }
+
+    /// It takes the live one's place, which is kept under the name that comes back.
+    pub(super) async fn switch(self) -> Result<Option<String>, RecoveryError> {
+        match &self {
+            Self::Postgres { live, new, old } => {
+                let name = live.database();
+                if postgres::exists(live).await? {
+                    postgres::switch(live, &new.database(), &name, old).await?;
+                    return Ok(Some(old.clone()));
+                }
+                postgres::rename(live, &new.database(), &name).await?;
+                Ok(None)
+            }
+            Self::Sqlite { live, new, old } => switch_files(live, new, old),
+        }
+    }
+
+    /// Removes it; what cannot be removed lies there under a name that says what it is.
+    pub(super) async fn discard(self) {
+        match &self {
+            Self::Postgres { live, new, .. } => {
+                if let Err(error) = postgres::drop_database(live, &new.database()).await {
+                    let database = new.database();
+                    tracing::warn!(%error, database, "what was restored half is still there; drop it");
+                }
+            }
+            Self::Sqlite { new, .. } => {
+                for suffix in ["", "-wal", "-shm", "-journal"] {
+                    let _ = fs::remove_file(with(new, suffix));
+                }
+            }
+        }
+    }
+}
+
+fn with(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.to_owned().into_os_string();
+    path.push(suffix);
+    PathBuf::from(path)
+}
+
+/// The old file keeps its log of changes beside it, under its new name; only then the new file gets
+/// the name. A process that is killed in between leaves the old one under both names.
+fn switch_files(live: &Path, new: &Path, old: &Path) -> Result<Option<String>, RecoveryError> {
+    let fault = |error| unusable(live, error);
+    let is_there = live.try_exists().map_err(fault)?;
+    if is_there {
+        fs::hard_link(live, old).map_err(fault)?;
+        for suffix in ["-wal", "-shm"] {
+            let from = with(live, suffix);
+            if from.exists() {
+                fs::rename(&from, with(old, suffix)).map_err(fault)?;
+            }
+        }
+    }
+    fs::rename(new, live).map_err(fault)?;
+    if let Some(directory) = live.parent() {
+        File::open(directory)
+            .and_then(|directory| directory.sync_all())
+            .map_err(fault)?;
+    }
+    Ok(is_there.then(|| old.display().to_string()))
+}

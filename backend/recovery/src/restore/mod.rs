@@ -1,0 +1,79 @@
+//! A backup becomes the database.
+//!
+//! [`plan`] looks at everything that may speak against it and changes nothing. [`restore`] then fills
+//! a database beside the live one, compares it with the backup, brings it to this version's schema
+//! and only then lets it take the other's place, in one step. What was there is kept beside it.
+
+mod beside;
+mod plan;
+
+use std::time::{Duration, Instant};
+
+use saas_domain::{Clock, Random};
+use saas_storage::{Database, DatabaseSettings};
+
+use crate::{RecoveryError, source::Source, stop::Stop, verify::Backup};
+use beside::Beside;
+pub use plan::{Allowed, Plan, plan};
+
+/// A restore that was done.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// What was there before, by the name or path under which it is kept now.
+    pub kept: Option<String>,
+    /// Migrations that the backup did not have, and the database has now.
+    pub migrated: Vec<String>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Restores a backup as planned.
+///
+/// # Errors
+/// When the backup cannot be read to its end, or what was restored is not what was saved. Then the
+/// database is as it was.
+pub async fn restore(
+    backup: &Backup,
+    target: &Source,
+    plan: &Plan,
+    clock: &Clock,
+    random: &Random,
+    stop: &Stop,
+) -> Result<Restored, RecoveryError> {
+    let began = Instant::now();
+    let beside = Beside::make(target, clock.now()).await?;
+    let filled = async {
+        beside.fill(backup, stop).await?;
+        beside.compare(&plan.manifest, stop).await?;
+        let migrated = saas_migration::up(&beside.url()).await?;
+        begin_epoch(&beside, clock, random).await?;
+        stop.check()?;
+        Ok(migrated)
+    };
+    let migrated: Result<_, RecoveryError> = filled.await;
+    match migrated {
+        Ok(migrated) => Ok(Restored {
+            kept: beside.switch().await?,
+            migrated,
+            took: began.elapsed(),
+        }),
+        Err(error) => {
+            beside.discard().await;
+            Err(error)
+        }
+    }
+}
+
+/// Numbers of the change log that were given out after the backup mean something else from now on.
+async fn begin_epoch(beside: &Beside, clock: &Clock, random: &Random) -> Result<(), RecoveryError> {
+    let settings = DatabaseSettings {
+        url: beside.url(),
+        min_connections: 0,
+        max_connections: 2,
+    };
+    let database = Database::open(settings, clock.clone(), random.clone()).await?;
+    let begun = database.begin_epoch().await;
+    database.close().await;
+    begun?;
+    Ok(())
+}

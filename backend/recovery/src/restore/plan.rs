@@ -1,0 +1,92 @@
+//! What may speak against a restore, looked at before anything is touched.
+
+use saas_security::FileSeal;
+use tokio::task::spawn_blocking;
+
+use crate::{
+    RecoveryError,
+    format::{Engine, Manifest},
+    postgres,
+    source::{Kind, Source},
+    sqlite,
+    stop::Stop,
+    verify::Backup,
+};
+
+/// What somebody said is meant.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Allowed {
+    /// The database that is there may be replaced, and who is connected to it be sent away.
+    pub replace: bool,
+    /// The seal may be of another `SECRET_KEY`.
+    pub any_seal: bool,
+}
+
+/// What a restore would do.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What the backup says of itself; everything in it was compared.
+    pub manifest: Manifest,
+    /// Whether a database is there that would be replaced.
+    pub replaces: bool,
+    /// Migrations of this version that the backup does not have.
+    pub pending: Vec<String>,
+}
+
+/// Looks at the backup and the place where it is to go. Changes nothing.
+///
+/// # Errors
+/// One sentence for what speaks against it, with what to do instead.
+pub async fn plan(
+    backup: &Backup,
+    target: &Source,
+    allowed: Allowed,
+    seal: &FileSeal,
+    stop: &Stop,
+) -> Result<Plan, RecoveryError> {
+    let manifest = {
+        let (backup, stop) = (backup.clone(), stop.clone());
+        let work = spawn_blocking(move || backup.verify(&stop));
+        crate::create::joined(work.await)?
+    };
+    if !allowed.any_seal && !manifest.is_sealed(seal) {
+        return Err(RecoveryError::Seal(backup.path.clone()));
+    }
+    if manifest.engine != target.engine() {
+        return Err(match manifest.engine {
+            Engine::Sqlite => RecoveryError::SqliteIntoPostgres,
+            Engine::Postgres => RecoveryError::PostgresIntoSqlite,
+        });
+    }
+    let known = saas_migration::known();
+    let unknown = manifest.migrations.iter().find(|one| !known.contains(one));
+    if let Some(unknown) = unknown {
+        return Err(RecoveryError::NewerSchema {
+            revision: unknown.clone(),
+            platform: manifest.platform,
+        });
+    }
+    let pending = known
+        .into_iter()
+        .filter(|one| !manifest.migrations.contains(one));
+    let pending = pending.collect();
+    let replaces = match &target.kind {
+        Kind::Postgres(server) => postgres::exists(server).await?,
+        Kind::Sqlite(file) => {
+            sqlite::room_for(file, manifest.content.bytes)?;
+            file.exists()
+        }
+    };
+    if replaces && !allowed.replace {
+        let users = match &target.kind {
+            Kind::Postgres(server) => postgres::connected(server).await?,
+            Kind::Sqlite(_) => 0,
+        };
+        return Err(RecoveryError::Live { connections: users });
+    }
+    Ok(Plan {
+        manifest,
+        replaces,
+        pending,
+    })
+}

@@ -1,0 +1,233 @@
+//! SQLite: a copy of the file at one moment.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use ring::digest::{Context, SHA256};
+use rustix::fs::{FlockOperation, flock};
+use sqlx::{
+    AssertSqlSafe, Connection as _, Row as _, SqliteConnection, TypeInfo as _, Value as _,
+    ValueRef as _, sqlite::SqliteConnectOptions,
+};
+use uuid::Uuid;
+
+use crate::{
+    RecoveryError,
+    facts::Facts,
+    format::{RowDigest, TableSummary},
+    stop::Stop,
+};
+
+/// A copy of the database, gone with this.
+pub(crate) struct Copy {
+    path: PathBuf,
+    _lock: File,
+    pub(crate) facts: Facts,
+    pub(crate) tables: BTreeMap<String, TableSummary>,
+}
+
+impl Copy {
+    /// Copies the database as it is at this moment. Whoever writes meanwhile is not held up.
+    ///
+    /// # Errors
+    /// When it cannot be read, or there is no room for it in `beside`.
+    pub(crate) async fn make(
+        file: &Path,
+        beside: &Path,
+        stop: &Stop,
+    ) -> Result<Self, RecoveryError> {
+        let path = beside.join(format!(".saas_copy_{}.partial", Uuid::now_v7().simple()));
+        // Made first, so that nobody else may ever read it; locked, so that it is known to be in use.
+        let mut options = OpenOptions::new();
+        let options = options.write(true).create_new(true).mode(0o600);
+        let lock = options.open(&path).and_then(|file| {
+            flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+            Ok(file)
+        });
+        let lock = lock.map_err(|source| unusable(&path, source))?;
+        let mut copy = Self {
+            path,
+            _lock: lock,
+            facts: Facts::none(),
+            tables: BTreeMap::new(),
+        };
+        let mut from = connect(file).await?;
+        let taken_at = chrono::Utc::now();
+        sqlx::query("VACUUM INTO ?")
+            .bind(copy.path.to_string_lossy().into_owned())
+            .execute(&mut from)
+            .await
+            .map_err(RecoveryError::Database)?;
+        let _ = from.close().await;
+        copy.facts = Facts {
+            taken_at,
+            ..facts(&copy.path).await?
+        };
+        copy.tables = summaries(&copy.path, stop).await?;
+        Ok(copy)
+    }
+
+    pub(crate) fn open(&self) -> Result<File, RecoveryError> {
+        File::open(&self.path).map_err(|source| unusable(&self.path, source))
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+pub(crate) fn unusable(path: &Path, source: io::Error) -> RecoveryError {
+    RecoveryError::File {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+async fn connect(file: &Path) -> Result<SqliteConnection, RecoveryError> {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(false);
+    let connected = SqliteConnection::connect_with(&options).await;
+    connected.map_err(RecoveryError::Database)
+}
+
+/// What the database in this file says of itself.
+///
+/// # Errors
+/// When it is none of the platform's.
+pub(crate) async fn facts(file: &Path) -> Result<Facts, RecoveryError> {
+    let mut connection = connect(file).await?;
+    let read = async {
+        let server: String = sqlx::query_scalar("SELECT sqlite_version()")
+            .fetch_one(&mut connection)
+            .await?;
+        let migrations =
+            sqlx::query_scalar("SELECT version FROM seaql_migrations ORDER BY version")
+                .fetch_all(&mut connection)
+                .await?;
+        let row = sqlx::query("SELECT id, epoch FROM installation")
+            .fetch_optional(&mut connection)
+            .await?;
+        let (installation, epoch): (Uuid, i64) = match row {
+            Some(row) => (row.try_get(0)?, row.try_get(1)?),
+            None => (Uuid::nil(), 0),
+        };
+        Ok(Facts {
+            server,
+            migrations,
+            installation,
+            epoch,
+            taken_at: chrono::Utc::now(),
+        })
+    };
+    let facts = read.await.map_err(RecoveryError::Database);
+    let _ = connection.close().await;
+    facts
+}
+
+/// The rows of each table of this file.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) async fn summaries(
+    file: &Path,
+    stop: &Stop,
+) -> Result<BTreeMap<String, TableSummary>, RecoveryError> {
+    use futures_util::TryStreamExt as _;
+    let mut connection = connect(file).await?;
+    let names: Vec<String> = sqlx::query_scalar(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .map_err(RecoveryError::Database)?;
+    let mut tables = BTreeMap::new();
+    for name in names {
+        let mut digest = RowDigest::default();
+        let sql = format!("SELECT * FROM \"{}\"", name.replace('"', "\"\""));
+        let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut connection);
+        while let Some(row) = rows.try_next().await.map_err(RecoveryError::Database)? {
+            stop.check()?;
+            digest.add(row_digest(&row).map_err(RecoveryError::Database)?);
+        }
+        drop(rows);
+        tables.insert(name, digest.summary());
+    }
+    let _ = connection.close().await;
+    Ok(tables)
+}
+
+/// Each value with its kind and length before it, so that no two rows have the same bytes.
+fn row_digest(row: &sqlx::sqlite::SqliteRow) -> Result<Context, sqlx::Error> {
+    let mut context = Context::new(&SHA256);
+    for column in 0..row.len() {
+        let value = row.try_get_raw(column)?;
+        if value.is_null() {
+            context.update(b"n");
+            continue;
+        }
+        let value = value.to_owned();
+        let (kind, bytes): (u8, Vec<u8>) = match value.type_info().name() {
+            "INTEGER" | "BOOLEAN" => (
+                b'i',
+                value.try_decode_unchecked::<i64>()?.to_be_bytes().into(),
+            ),
+            "REAL" => (
+                b'r',
+                value.try_decode_unchecked::<f64>()?.to_be_bytes().into(),
+            ),
+            "TEXT" | "DATETIME" | "DATE" | "TIME" => {
+                (b't', value.try_decode_unchecked::<String>()?.into_bytes())
+            }
+            _ => (b'b', value.try_decode_unchecked::<Vec<u8>>()?),
+        };
+        context.update(&[kind]);
+        context.update(&(bytes.len() as u64).to_be_bytes());
+        context.update(&bytes);
+    }
+    Ok(context)
+}
+
+/// Whether there is room for a database of this many bytes beside this one.
+///
+/// # Errors
+/// [`RecoveryError::NoRoom`].
+pub(crate) fn room_for(file: &Path, bytes: u64) -> Result<(), RecoveryError> {
+    let directory = file.parent().unwrap_or(Path::new("."));
+    let Ok(told) = rustix::fs::statvfs(directory) else {
+        return Ok(());
+    };
+    let free = told.f_bavail.saturating_mul(told.f_frsize);
+    if free < bytes {
+        return Err(RecoveryError::NoRoom {
+            path: directory.to_owned(),
+            free,
+            bytes,
+        });
+    }
+    Ok(())
+}
+
+/// Whether SQLite finds the file sound.
+///
+/// # Errors
+/// When it does not, or cannot read it.
+pub(crate) async fn check(file: &Path) -> Result<(), RecoveryError> {
+    let mut connection = connect(file).await?;
+    let told: Result<String, _> = sqlx::query_scalar("PRAGMA quick_check(1)")
+        .fetch_one(&mut connection)
+        .await;
+    let _ = connection.close().await;
+    match told {
+        Ok(told) if told == "ok" => Ok(()),
+        Ok(told) => Err(unusable(file, io::Error::other(told))),
+        Err(error) => Err(RecoveryError::Database(error)),
+    }
+}

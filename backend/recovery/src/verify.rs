@@ -1,0 +1,107 @@
+//! Looking whether a backup is what it says.
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    RecoveryError,
+    format::{BackupName, DumpTables, Engine, Manifest, Reader},
+    pipe,
+    sqlite::unusable,
+    stop::Stop,
+};
+
+/// A file and the name that says how to read it.
+#[derive(Clone, Debug)]
+pub struct Backup {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its name.
+    pub name: BackupName,
+}
+
+impl Backup {
+    /// The backup in this file; it is not read yet.
+    ///
+    /// # Errors
+    /// [`RecoveryError::Name`].
+    pub fn new(path: &Path) -> Result<Self, RecoveryError> {
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        let name = name.parse().map_err(|source| RecoveryError::Name {
+            path: path.to_owned(),
+            source,
+        })?;
+        let path = path.to_owned();
+        Ok(Self { path, name })
+    }
+
+    /// What its end says it is; nothing of the content is looked at.
+    ///
+    /// # Errors
+    /// When it cannot be read or was cut short.
+    pub fn peek(&self) -> Result<Manifest, RecoveryError> {
+        let manifest = Manifest::peek(&mut self.open()?, self.name.compression);
+        manifest.map_err(|source| self.fault(source))
+    }
+
+    /// Reads all of it and compares everything with its manifest: the content's length and SHA-256,
+    /// and for PostgreSQL the rows of each table.
+    ///
+    /// # Errors
+    /// When it is damaged, cut short or altered, or `stop` says so.
+    pub fn verify(&self, stop: &Stop) -> Result<Manifest, RecoveryError> {
+        self.pass(io::sink(), stop)
+    }
+
+    /// Writes the content to `to` and compares it on the way. Only when this returns without an
+    /// error, what was written is to be relied on.
+    pub(crate) fn pass(&self, to: impl io::Write, stop: &Stop) -> Result<Manifest, RecoveryError> {
+        let mut reader = self.reader()?;
+        let mut tables = DumpTables::new(to);
+        let copied = match self.name.engine {
+            Engine::Postgres => pipe::copy(&mut reader, &mut tables, stop),
+            Engine::Sqlite => pipe::copy(&mut reader, tables.inner(), stop),
+        };
+        let seen = tables.finish().1;
+        let manifest = self.judged(reader, copied)?;
+        if manifest.engine == Engine::Postgres && manifest.tables != seen {
+            return Err(self.fault(crate::format::FormatError::Altered));
+        }
+        Ok(manifest)
+    }
+
+    pub(crate) fn reader(&self) -> Result<Reader<'static>, RecoveryError> {
+        let reader = Reader::new(self.open()?, self.name.compression);
+        reader.map_err(|source| self.fault(source))
+    }
+
+    /// What the reader's end says, unless reading failed before.
+    pub(crate) fn judged(
+        &self,
+        reader: Reader<'_>,
+        read: Result<(), RecoveryError>,
+    ) -> Result<Manifest, RecoveryError> {
+        match read {
+            Ok(()) => reader.finish().map_err(|source| self.fault(source)),
+            Err(RecoveryError::Read(error)) => Err(self.fault(reader.judge(error))),
+            Err(other) => Err(other),
+        }
+    }
+
+    fn open(&self) -> Result<File, RecoveryError> {
+        File::open(&self.path).map_err(|source| unusable(&self.path, source))
+    }
+
+    fn fault(&self, source: crate::format::FormatError) -> RecoveryError {
+        RecoveryError::Format {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! `saas backup restore`.
+
+use std::process::ExitCode;
+
+use saas_config::{DatabaseKind, Settings};
+use saas_domain::{Clock, Random};
+use saas_recovery::{Allowed, Backup, Plan, Source, plan, restore};
+
+use super::{seal, stoppable, told::size};
+use crate::{DataDir, Failure, cli, commands::print};
+
+pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCode, Failure> {
+    let backup = Backup::new(&command.file)?;
+    let target = Source::new(settings.database_url.expose())?;
+    let allowed = Allowed {
+        replace: command.replace,
+        any_seal: command.any_seal,
+    };
+    // One process per SQLite file: a platform that runs on it has to be stopped first.
+    let _held = (settings.database_kind() == DatabaseKind::Sqlite)
+        .then(|| DataDir::open_in_turn(&settings.data_dir))
+        .transpose()?;
+    let seal = seal(settings)?;
+    let plan = stoppable(async |stop| plan(&backup, &target, allowed, &seal, stop).await)?;
+    tell(&plan)?;
+    if command.dry_run {
+        print("nothing was changed\n")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (clock, random) = (Clock::system(), Random::os());
+    let restored =
+        stoppable(async |stop| restore(&backup, &target, &plan, &clock, &random, stop).await)?;
+    for name in &restored.migrated {
+        print(&format!("migrated {name}\n"))?;
+    }
+    if let Some(kept) = &restored.kept {
+        print(&format!(
+            "the database that was there is kept as {kept}; remove it once you need it no more\n"
+        ))?;
+    }
+    print(&format!(
+        "restored in {:.1} s\n",
+        restored.took.as_secs_f64()
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(plan: &Plan) -> Result<(), Failure> {
+    let manifest = &plan.manifest;
+    print(&format!(
+        "the backup is sound: {} of {}, {} rows in {} tables, {} to write, made by version {} with schema {}\n",
+        manifest.taken_at.format("%Y-%m-%d %H:%M:%S UTC"),
+        manifest.engine.as_str(),
+        manifest.rows(),
+        manifest.tables.len(),
+        size(manifest.content.bytes),
+        manifest.platform,
+        manifest.revision()
+    ))?;
+    if plan.replaces {
+        print("the database that is there will be kept beside it\n")?;
+    }
+    for name in &plan.pending {
+        print(&format!("to be migrated: {name}\n"))?;
+    }
+    Ok(())
+}
