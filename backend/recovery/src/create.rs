@@ -7,6 +7,7 @@ use std::{
 };
 
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
+use saas_domain::Clock;
 use saas_security::FileSeal;
 use tokio::task::spawn_blocking;
 
@@ -50,6 +51,7 @@ pub async fn create(
     place: &Directory,
     compression: Compression,
     seal: &FileSeal,
+    clock: &Clock,
     stop: &Stop,
 ) -> Result<Created, RecoveryError> {
     let began = Instant::now();
@@ -64,7 +66,7 @@ pub async fn create(
             done?
         }
         Kind::Sqlite(file) => {
-            let copy = sqlite::Copy::make(file, place.path(), &stop).await?;
+            let copy = sqlite::Copy::make(file, place.path(), clock, &stop).await?;
             let work = move || copied(&copy, &place, compression, &seal, &stop);
             joined(spawn_blocking(work).await)?
         }

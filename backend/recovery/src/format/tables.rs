@@ -52,7 +52,7 @@ enum State {
     /// it, since the end of the rows is a line of its own.
     Rows {
         table: String,
-        row: Context,
+        row: Box<Context>,
         begin: Vec<u8>,
         length: usize,
     },
@@ -133,7 +133,7 @@ impl<W: Write> DumpTables<W> {
                 }
                 let is_end = *length == 2 && begin == br"\.";
                 let table = std::mem::take(table);
-                let row = std::mem::replace(row, Context::new(&SHA256));
+                let row = std::mem::replace(&mut **row, Context::new(&SHA256));
                 if is_end {
                     self.state = State::Sql(Vec::new());
                     return;
@@ -148,7 +148,7 @@ impl<W: Write> DumpTables<W> {
 fn rows_of(table: String) -> State {
     State::Rows {
         table,
-        row: Context::new(&SHA256),
+        row: Box::new(Context::new(&SHA256)),
         begin: Vec::new(),
         length: 0,
     }

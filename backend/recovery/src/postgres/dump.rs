@@ -160,12 +160,8 @@ pub(crate) fn load(
         return running.end();
     };
     match copy(from, &mut to, stop) {
-        Ok(()) => {
-            drop(to);
-            running.end()
-        }
-        // It ended first, and says why.
-        Err(RecoveryError::Write(_)) => {
+        // Or it ended first, and says why.
+        Ok(()) | Err(RecoveryError::Write(_)) => {
             drop(to);
             running.end()
         }

@@ -8,8 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use chrono::DateTime;
 use ring::digest::{Context, SHA256};
 use rustix::fs::{FlockOperation, flock};
+use saas_domain::Clock;
 use sqlx::{
     AssertSqlSafe, Connection as _, Row as _, SqliteConnection, TypeInfo as _, Value as _,
     ValueRef as _, sqlite::SqliteConnectOptions,
@@ -39,9 +41,12 @@ impl Copy {
     pub(crate) async fn make(
         file: &Path,
         beside: &Path,
+        clock: &Clock,
         stop: &Stop,
     ) -> Result<Self, RecoveryError> {
-        let path = beside.join(format!(".saas_copy_{}.partial", Uuid::now_v7().simple()));
+        let taken_at = clock.now();
+        let (process, moment) = (std::process::id(), taken_at.timestamp_micros());
+        let path = beside.join(format!(".saas_copy_{process}_{moment}.partial"));
         // Made first, so that nobody else may ever read it; locked, so that it is known to be in use.
         let mut options = OpenOptions::new();
         let options = options.write(true).create_new(true).mode(0o600);
@@ -57,7 +62,6 @@ impl Copy {
             tables: BTreeMap::new(),
         };
         let mut from = connect(file).await?;
-        let taken_at = chrono::Utc::now();
         sqlx::query("VACUUM INTO ?")
             .bind(copy.path.to_string_lossy().into_owned())
             .execute(&mut from)
@@ -124,7 +128,7 @@ pub(crate) async fn facts(file: &Path) -> Result<Facts, RecoveryError> {
             migrations,
             installation,
             epoch,
-            taken_at: chrono::Utc::now(),
+            taken_at: DateTime::UNIX_EPOCH,
         })
     };
     let facts = read.await.map_err(RecoveryError::Database);

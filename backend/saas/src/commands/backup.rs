@@ -72,11 +72,14 @@ fn made(settings: &Settings, output: &Output) -> Result<ExitCode, Failure> {
         place(settings)?,
         seal(settings)?,
     );
-    let compression = match settings.backup.is_gzip {
-        true => Compression::Gzip,
-        false => Compression::Zstd,
+    let compression = if settings.backup.is_gzip {
+        Compression::Gzip
+    } else {
+        Compression::Zstd
     };
-    let created = stoppable(async |stop| create(&source, &place, compression, &seal, stop).await)?;
+    let created = stoppable(async |stop| {
+        create(&source, &place, compression, &seal, &Clock::system(), stop).await
+    })?;
     let manifest = &created.manifest;
     if output.json {
         let told = json!({
