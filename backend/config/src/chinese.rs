@@ -147,6 +147,14 @@ const MEANINGS: &[(&str, &str)] = &[
         "备份的压缩方式：`zstd`，或任何机器都能读取的 `gzip`",
     ),
     (
+        "BACKUP_RECIPIENTS",
+        "age 的公钥（`age1…`，由 `age-keygen` 生成），以逗号分隔，备份为其加密；未设置时不加密",
+    ),
+    (
+        "BACKUP_IDENTITY",
+        "用于解密的 age 私钥（`AGE-SECRET-KEY-1…`）；只生成备份则不需要",
+    ),
+    (
         "BACKUP_RETENTION_DAYS",
         "`saas backup prune` 保留备份的天数；最新的一份始终保留",
     ),
