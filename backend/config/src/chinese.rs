@@ -41,7 +41,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ("DATABASE_MAX_CONNECTIONS", "PostgreSQL 连接数的上限"),
     (
         "REDIS_URL",
-        "`redis://:password@host:6379/0`：各核心服务在此缓存，各网关在此共同计数；未设置时使用进程内缓存，速率限制按每个网关的份额计",
+        "`redis://:password@host:6379/0`：各核心服务在此缓存，各网关在此共同计数；未设置时使用进程内缓存，限流按每个网关的份额计",
     ),
     (
         "SECRET_KEY",
