@@ -509,21 +509,40 @@ def test_a_careless_edge(tmp_path):
     report.told("edge", "failed", "open to everybody: /metrics, /internal/v1/trust")
 
 
+@contextlib.contextmanager
+def answering(context, first=b""):
+    """Shakes hands with everybody, after `first` in answer to an SSLRequest of PostgreSQL's protocol."""
+
+    def serve():
+        while True:
+            try:
+                plain = server.accept()[0]
+            except OSError:
+                return
+            with contextlib.suppress(OSError), plain:
+                if first:
+                    plain.recv(8)
+                    plain.sendall(first)
+                context.wrap_socket(plain, server_side=True).close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+
+
 def test_a_public_address_whose_certificate_ran_out(tmp_path):
     certificate, key = certified(tmp_path, -90, -1)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
 
-    def shake_hands():
-        with contextlib.suppress(OSError), context.wrap_socket(server.accept()[0], server_side=True):
-            pass
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=shake_hands, daemon=True).start()
-        known = environment(tmp_path / "data", PUBLIC_URL=f"https://127.0.0.1:{server.getsockname()[1]}")
-        told = doctor(known, "--only", "public").told("public", "failed", "the certificate expired on ", "renew it")
-    yesterday = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
-    assert f"{yesterday:%Y-%m}" in told and "UNIX" not in told and "TLS_CA_FILE" not in told
+    with answering(context) as port:
+        known = environment(tmp_path / "data", PUBLIC_URL=f"https://127.0.0.1:{port}")
+        report = doctor(known, "--only", "public,edge")
+    end = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+    told = report.told("public", "failed", f"the certificate expired on {end:%Y-%m-%d}", "renew it")
+    report.told("edge", "failed", f"the certificate expired on {end:%Y-%m-%d}")
+    assert "UNIX" not in report.text and "TLS_CA_FILE" not in told
 
 
 def test_stores_whose_authority_is_not_known(tmp_path):
@@ -531,32 +550,13 @@ def test_stores_whose_authority_is_not_known(tmp_path):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
 
-    def serve(server, wants_to_be_asked):
-        # A pool may come again.
-        while True:
-            try:
-                plain = server.accept()[0]
-            except OSError:
-                return
-            with contextlib.suppress(OSError), plain:
-                if wants_to_be_asked:
-                    # SSLRequest of PostgreSQL's protocol.
-                    plain.recv(8)
-                    plain.sendall(b"S")
-                context.wrap_socket(plain, server_side=True).close()
-
-    with socket.create_server(("127.0.0.1", 0)) as database, socket.create_server(("127.0.0.1", 0)) as redis:
-        for server in (database, redis):
-            threading.Thread(target=serve, args=(server, server is database), daemon=True).start()
-        port = lambda server: server.getsockname()[1]
+    with answering(context, b"S") as database, answering(context) as redis:
         known = environment(
-            tmp_path, DATABASE_URL=f"postgresql://saas:word@127.0.0.1:{port(database)}/saas?sslmode=verify-full", REDIS_URL=f"rediss://127.0.0.1:{port(redis)}/0"
+            tmp_path, DATABASE_URL=f"postgresql://saas:word@127.0.0.1:{database}/saas?sslmode=verify-full", REDIS_URL=f"rediss://127.0.0.1:{redis}/0"
         )
         report = doctor(known, "--only", "database,redis", "--timeout", "20")
-        report.told("database", "failed", "TLS_CA_FILE (or as sslrootcert in DATABASE_URL)")
-        report.told("redis", "failed", "TLS_CA_FILE")
-        for server in (database, redis):
-            server.shutdown(socket.SHUT_RDWR)
+    report.told("database", "failed", "TLS_CA_FILE (or as sslrootcert in DATABASE_URL)")
+    report.told("redis", "failed", "TLS_CA_FILE")
 
 
 def test_certificates_near_their_end_and_beyond(tmp_path):

@@ -244,11 +244,11 @@ fn named(targets: &[&Target]) -> String {
         };
         format!("{}: {reason}", target.scrape_url)
     });
-    let mut told = told.collect::<Vec<_>>().join(", ");
-    if targets.len() > NAMED {
-        told += &format!(" and {} more", targets.len() - NAMED);
+    let told = told.collect::<Vec<_>>().join(", ");
+    match targets.len().saturating_sub(NAMED) {
+        0 => told,
+        more => format!("{told} and {more} more"),
     }
-    told
 }
 
 /// Whether a pool of Prometheus' is of this job. By a `ServiceMonitor` it is called

@@ -8,6 +8,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use saas_config::{Origin, Role, Secret, Settings};
 use saas_domain::Clock;
 use saas_registry_client::{ClientError, HttpClient};
+use saas_tls::Peer;
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::{net::lookup_host, sync::OnceCell};
 
@@ -448,6 +449,11 @@ impl Innermost {
         while let Some(source) = at.source() {
             at = source;
         }
-        Self(at.to_string())
+        // The library tells when it looked, in seconds.
+        let expired = at.downcast_ref().and_then(Peer::expired);
+        Self(expired.map_or_else(
+            || at.to_string(),
+            |end| format!("the certificate expired on {}", end.format("%Y-%m-%d")),
+        ))
     }
 }

@@ -164,8 +164,8 @@ pub(super) async fn registered(patient: &Patient) -> Vec<Finding> {
         }
     };
     let routes = catalogue.routes.iter().filter(|route| route.is_enabled);
-    let routed: BTreeSet<&str> = routes.map(|route| route.service.as_str()).collect();
-    let needed = |name: &str| is_own(name) || routed.contains(name);
+    let led_to: BTreeSet<&str> = routes.map(|route| route.service.as_str()).collect();
+    let needed = |name: &str| is_own(name) || led_to.contains(name);
     let services = catalogue.services.iter();
     let mut findings: Vec<_> = services
         .map(|one| service(one, needed(&one.name)))
