@@ -64,9 +64,14 @@ impl Peer {
         })
     }
 
-    /// When the certificate ran out for which [`meet`](Self::meet) failed, if that is why.
+    /// When the certificate ran out for which [`meet`](Self::meet) failed, if that is why. Clients
+    /// wrap the error in others of its kind.
     pub fn expired(error: &io::Error) -> Option<DateTime<Utc>> {
-        let told = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+        let mut within = error.get_ref()?;
+        while let Some(deeper) = within.downcast_ref::<io::Error>() {
+            within = deeper.get_ref()?;
+        }
+        let told = within.downcast_ref::<rustls::Error>()?;
         let rustls::Error::InvalidCertificate(CertificateError::ExpiredContext {
             not_after, ..
         }) = told
