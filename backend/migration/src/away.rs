@@ -1,6 +1,6 @@
 //! Why PostgreSQL could not be reached, in words that lead to the remedy.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use sea_orm_migration::sea_orm::{
     DbErr, RuntimeErr,
@@ -29,6 +29,7 @@ pub(crate) async fn why(url: &str, error: &DbErr) -> MigrationError {
 }
 
 const CHECK: &str = "check DATABASE_URL";
+const AUTHORITY: &str = "name the server's authority in TLS_CA_FILE (or as sslrootcert in DATABASE_URL) and the host as its certificate does, or correct sslmode";
 const RUNNING: &str =
     "check host and port in DATABASE_URL, that the server runs, and that no firewall is between";
 
@@ -50,11 +51,12 @@ fn of(error: &Error) -> MigrationError {
             };
             told(refused.message().to_owned(), remedy)
         }
+        // What is no TLS, or not believed, breaks the connection off; the system breaks it otherwise.
+        Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+            told(error.to_string(), AUTHORITY)
+        }
         Error::Io(error) => told(error.to_string(), RUNNING),
-        Error::Tls(error) => told(
-            error.to_string(),
-            "correct sslmode in DATABASE_URL, or name the server's authority in TLS_CA_FILE",
-        ),
+        Error::Tls(error) => told(error.to_string(), AUTHORITY),
         Error::Configuration(error) => told(error.to_string(), CHECK),
         other => told(other.to_string(), CHECK),
     }
