@@ -29,7 +29,7 @@ pub(crate) async fn why(url: &str, error: &DbErr) -> MigrationError {
 }
 
 const CHECK: &str = "check DATABASE_URL";
-const AUTHORITY: &str = "name the server's authority in TLS_CA_FILE (or as sslrootcert in DATABASE_URL) and the host as its certificate does, or correct sslmode";
+const AUTHORITY: &str = "name the server's authority in TLS_CA_FILE (or as sslrootcert in DATABASE_URL) and the host as its certificate does";
 const RUNNING: &str =
     "check host and port in DATABASE_URL, that the server runs, and that no firewall is between";
 
@@ -51,12 +51,15 @@ fn of(error: &Error) -> MigrationError {
             };
             told(refused.message().to_owned(), remedy)
         }
-        // What is no TLS, or not believed, breaks the connection off; the system breaks it otherwise.
+        // The library's word on who answers; the system's own are of other kinds.
         Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
             told(error.to_string(), AUTHORITY)
         }
         Error::Io(error) => told(error.to_string(), RUNNING),
-        Error::Tls(error) => told(error.to_string(), AUTHORITY),
+        Error::Tls(error) => told(
+            error.to_string(),
+            "correct sslmode in DATABASE_URL, or name the server's authority in TLS_CA_FILE",
+        ),
         Error::Configuration(error) => told(error.to_string(), CHECK),
         other => told(other.to_string(), CHECK),
     }
