@@ -69,6 +69,7 @@ def tenants(running):
     login = call("POST", f"{running.api}/core/v1/auth/login", {"email": "admin@localhost", "password": PASSWORD})
     assert login.status == 200, login
     listed = call("GET", f"{running.api}/core/v1/tenants", token=login.json()["access_token"])
+    assert listed.status == 200, listed
     return sorted(item["slug"] for item in listed.json()["items"])
 
 
@@ -97,6 +98,9 @@ def test_what_was_saved_comes_back(home):
         assert refreshed.status == 401, refreshed
         login = call("POST", f"{running.api}/core/v1/auth/login", {"email": "owner@first.example", "password": "a kettle and first leaves"})
         assert login.status == 200
+        # Instances of that time are not there any more, and nobody is sent to them.
+        cores = call("GET", f"{running.registry}/v1/services/core/instances").json()["items"]
+        assert [f"http://{one['address']}:{one['port']}" for one in cores] == [running.core]
         # Life goes on.
         running.sign_up("third")
         assert "third" in tenants(running)
