@@ -359,6 +359,11 @@ def uncommented(text, first, last):
     return text[:begin] + block + text[end:]
 
 
+def with_backups(text):
+    """Prometheus' configuration for those who have a schedule of backups."""
+    return uncommented(text, "# --- the schedule of backups", "# Certificates' dates")
+
+
 class Watch:
     """Prometheus and Alertmanager, watching the platform."""
 
@@ -390,7 +395,7 @@ class Watch:
             "alertmanager:9093": f"127.0.0.1:{self.alerts_port}",
             "localhost:9090": f"127.0.0.1:{self.port}",
         }
-        text = (MONITORING / "prometheus.yml").read_text(encoding="utf-8")
+        text = with_backups((MONITORING / "prometheus.yml").read_text(encoding="utf-8"))
         for name, address in addresses.items():
             assert name in text, f"prometheus.yml does not name {name}"
             text = text.replace(name, address)

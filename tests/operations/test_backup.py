@@ -69,6 +69,7 @@ def tenants(running):
     login = call("POST", f"{running.api}/core/v1/auth/login", {"email": "admin@localhost", "password": PASSWORD})
     assert login.status == 200, login
     listed = call("GET", f"{running.api}/core/v1/tenants", token=login.json()["access_token"])
+    assert listed.status == 200, listed
     return sorted(item["slug"] for item in listed.json()["items"])
 
 
@@ -97,6 +98,9 @@ def test_what_was_saved_comes_back(home):
         assert refreshed.status == 401, refreshed
         login = call("POST", f"{running.api}/core/v1/auth/login", {"email": "owner@first.example", "password": "a kettle and first leaves"})
         assert login.status == 200
+        # Instances of that time are not there any more, and nobody is sent to them.
+        cores = call("GET", f"{running.registry}/v1/services/core/instances").json()["items"]
+        assert [f"http://{one['address']}:{one['port']}" for one in cores] == [running.core]
         # Life goes on.
         running.sign_up("third")
         assert "third" in tenants(running)
@@ -200,3 +204,37 @@ def test_ctrl_c_leaves_nothing(home):
         process.send_signal(signal.SIGINT)
         process.wait(30)
         assert not home.backups.exists() or [name for name in home.files() if name.startswith(".")] == []
+
+
+@pytest.fixture
+def keys(tmp_path):
+    """A key pair of `age-keygen`."""
+    file = tmp_path / "identity"
+    subprocess.run(["age-keygen", "-o", str(file)], check=True, capture_output=True)
+    recipient = subprocess.run(["age-keygen", "-y", str(file)], check=True, capture_output=True, text=True).stdout.strip()
+    return recipient, file
+
+
+def test_an_encrypted_backup_is_read_by_its_key_alone(home, keys):
+    recipient, identity = keys
+    with home.runs() as running:
+        running.sign_up("locked")
+        # Who makes backups has the public key alone.
+        file = home.create(BACKUP_RECIPIENTS=recipient)["file"]
+        assert file.endswith(".age") and b"locked" not in open(file, "rb").read()
+        running.sign_up("later")
+    assert "BACKUP_IDENTITY" in home.saas("backup", "verify", file).stdout
+    assert "encrypted" in home.done("backup", "list")
+    assert "BACKUP_IDENTITY" in home.refused("backup", "restore", file, "--replace")
+    other = home.folder / "other"
+    subprocess.run(["age-keygen", "-o", str(other)], check=True, capture_output=True)
+    assert "another key" in home.refused("backup", "restore", file, "--replace", BACKUP_IDENTITY_FILE=str(other))
+    assert "AGE-SECRET-KEY-1" in home.refused("backup", "verify", file, BACKUP_IDENTITY="nonsense")
+    assert "age1" in home.refused("backup", "create", BACKUP_RECIPIENTS="nonsense")
+    assert home.saas("backup", "verify", file, BACKUP_IDENTITY_FILE=str(identity)).returncode == 0
+    home.done("backup", "restore", file, "--replace", BACKUP_IDENTITY_FILE=str(identity))
+    with home.runs() as running:
+        assert "locked" in tenants(running) and "later" not in tenants(running)
+    # And by age itself.
+    plain = subprocess.run(["age", "-d", "-i", str(identity), file], check=True, capture_output=True).stdout
+    assert subprocess.run(["zstd", "-t"], input=plain, capture_output=True).returncode == 0

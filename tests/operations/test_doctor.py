@@ -1,12 +1,15 @@
 """`saas doctor` beside real platforms: what it says of a sound one, and of each thing that is wrong."""
 
+import contextlib
 import datetime
 import ipaddress
 import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
+import threading
 
 import pytest
 from cryptography import x509
@@ -22,6 +25,7 @@ from running_platform import BINARY, Platform, call, environment
 from upstream import Upstream
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+SECRET = "wQ8s1Zt5Kc0Vb7Xn3Lm9Pd2Rf6Hj4Gy-test"
 PASSWORD = "three green kettles and a doctor"
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 
@@ -63,6 +67,25 @@ def test_a_choice_of_groups(one):
     assert groups("--only", "database", "--security") == ["database", "security", "edge"]
     wrong = subprocess.run([BINARY, "doctor", "--only", "moon"], env=known, capture_output=True, text=True)
     assert wrong.returncode == 2 and "moon" in wrong.stderr
+    # Nothing was looked at, and nothing is well by that.
+    for words in (["--only", "redis", "--skip", "redis"], ["--only", "edge,security", "--security", "--skip", "security,edge"]):
+        none = subprocess.run([BINARY, "doctor", *words], env=known, capture_output=True, text=True)
+        assert none.returncode == 2 and "saas: --skip leaves nothing" in none.stderr, none
+
+
+def test_a_reader_that_has_read_enough(one, tmp_path):
+    """`saas migrate status | true`: nobody is left to read the first line."""
+    for words in (["migrate", "status"], ["migrate", "status", "--json"], ["migrate", "up"], ["token", "create", "--service", "orders"]):
+        known = environment(one.data if words[0] == "token" else tmp_path / "data")
+        if words[0] == "migrate":
+            subprocess.run([BINARY, "migrate", "up"], env=known, check=True, capture_output=True, timeout=60)
+        reader, writer = os.pipe()
+        os.close(reader)
+        try:
+            done = subprocess.run([BINARY, *words], env=known, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60)
+        finally:
+            os.close(writer)
+        assert done.returncode == 0 and not done.stderr, done
 
 
 def test_where_nothing_runs_every_failure_has_its_advice(tmp_path):
@@ -71,7 +94,30 @@ def test_where_nothing_runs_every_failure_has_its_advice(tmp_path):
     report.told("database", "failed", "DATA_DIR")
     report.told("services", "failed", "REGISTRY_URL")
     report.told("registry", "failed", "REGISTRY_URL")
-    report.told("routes", "failed", "none is known")
+    # Whether a gateway runs, nobody knows.
+    report.told("routes", "skipped", "the registry cannot list any")
+    # Where this machine's own registry would be.
+    (port,) = free_ports(1)
+    report = doctor(environment(tmp_path / "data", REGISTRY_PORT=str(port), SECRET_KEY=SECRET), "--only", "services", cwd=tmp_path)
+    report.told("services", "failed", f"registry 127.0.0.1:{port}", "refused")
+
+
+def test_a_platform_on_sqlite_that_is_stopped(tmp_path):
+    known = environment(
+        tmp_path / "data", ENVIRONMENT="production", PUBLIC_URL="https://api.example.com", SECRET_KEY=SECRET, METRICS_TOKEN="0123456789abcdef01234567"
+    )
+    subprocess.run([BINARY, "migrate", "up"], env=known, check=True, capture_output=True, timeout=60)
+    report = doctor(known, "--only", "database,security", cwd=tmp_path)
+    assert report.status == 0, report.text
+    report.told("database", "ok", f"SQLite {tmp_path}/data/")
+    report.told("security", "ok", "settings: as safe as production demands, SECRET_KEY and METRICS_TOKEN strong")
+    # Whoever ends TLS in front would be taken for every client.
+    report.told("security", "warning", "TRUSTED_PROXIES: is empty")
+    assert "SECRET_KEY_PREVIOUS" not in report.text
+    known |= {"TRUSTED_PROXIES": "127.0.0.1", "SECRET_KEY_PREVIOUS": SECRET[::-1], "REFRESH_TOKEN_EXPIRE_DAYS": "9"}
+    report = doctor(known, "--only", "security", cwd=tmp_path)
+    report.told("security", "warning", "SECRET_KEY_PREVIOUS: is set", "9 days", "empty it")
+    assert "TRUSTED_PROXIES" not in report.text and SECRET[::-1] not in report.text
 
 
 def test_migrations_that_are_missing(tmp_path):
@@ -113,7 +159,7 @@ def test_services_without_an_instance_and_routes_that_lead_there(one):
         drain = [BINARY, "drain", "--service", "doctored", "--instance", instance]
         subprocess.run(drain, env=known, check=True, capture_output=True, timeout=60)
         report = doctor(known, "--only", "registry,routes")
-        report.told("registry", "failed", "doctored: 0 of 1 instances up", "start one")
+        report.told("registry", "failed", "doctored: 0 of 1 instances up, 1 drained", "saas undrain")
         report.told("routes", "warning", "route /doctored", "of which no instance is up")
 
 
@@ -148,6 +194,9 @@ def test_lines_of_a_log(one, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for endless in (tmp_path / "pipe", "/dev/zero"):
         doctor(known, "--only", "logs", "--logs", str(endless)).told("logs", "failed", "not a regular file", "--logs -")
+    # What a failed start says beside its log is documented, and no line of it.
+    bad.write_text(good + "saas: the settings are not fit\n")
+    doctor(known, "--only", "logs", "--logs", str(bad)).told("logs", "ok", "all well formed, beside 1 that begin with `saas: `")
     bad.write_text("")
     doctor(known, "--only", "logs", "--logs", str(bad)).told("logs", "failed", "no line")
 
@@ -192,7 +241,7 @@ def test_another_public_url(apart):
 
 
 def to_liar(liar, tmp_path, **settings):
-    return environment(tmp_path / "data", REGISTRY_URL=liar.url, SECRET_KEY="wQ8s1Zt5Kc0Vb7Xn3Lm9Pd2Rf6Hj4Gy-test", **settings)
+    return environment(tmp_path / "data", REGISTRY_URL=liar.url, SECRET_KEY=SECRET, **settings)
 
 
 def test_what_answers_200_without_being_what_it_should(tmp_path):
@@ -203,6 +252,37 @@ def test_what_answers_200_without_being_what_it_should(tmp_path):
         # Another part of the platform is not this one either.
         says["/health/ready"] = {"status": "ok", "service": "core", "version": "1.0.0", "checks": []}
         doctor(to_liar(liar, tmp_path), "--only", "services").told("services", "failed", "but not as registry does")
+
+
+def test_a_service_without_an_instance_matters_if_a_route_leads_there(tmp_path):
+    none = {"up": 0, "down": 0, "draining": 0}
+    says = {"/v1/services": page({"name": "orders", "is_active": True, "instances": none}), "/v1/gateways": page(), "/v1/routes": page()}
+    with Liar(says) as liar:
+        told = lambda status: doctor(to_liar(liar, tmp_path), "--only", "registry").told(
+            "registry", status, "orders: no instance is registered", "out of use in the console"
+        )
+        told("warning")
+        route = {"path": "/orders", "service": "orders", "is_enabled": False}
+        says["/v1/routes"] = page(route)
+        told("warning")
+        route["is_enabled"] = True
+        told("failed")
+
+
+def test_a_registry_that_cannot_list_is_not_one_that_knows_of_none(tmp_path):
+    # A registry of the version before lists no gateways (404), a sick one breaks off.
+    says = {"/v1/services": page(), "/v1/routes": page(), "/v1/services/core/instances": page()}
+    with Liar(says) as liar:
+        report = doctor(to_liar(liar, tmp_path), "--only", "routes")
+        report.told("routes", "failed", "gateway: none is known", "start one")
+        says |= {"/v1/gateways": None, "/health/ready": {"status": "ok", "service": "registry", "version": "1.0.0", "checks": []}}
+        report = doctor(to_liar(liar, tmp_path), "--only", "services,registry,routes")
+        for group in ("services", "registry", "routes"):
+            report.told(group, "skipped", "gateway: the registry cannot list any", "mend the registry first")
+        report.told("services", "failed", "core: none is known to the registry")
+        # What it lists while it is not well is not believed either.
+        says["/health/ready"] = b"ok"
+        doctor(to_liar(liar, tmp_path), "--only", "services").told("services", "skipped", "core: the registry cannot list any")
 
 
 def test_a_registry_without_end_and_one_that_counts_too_far(tmp_path):
@@ -258,6 +338,32 @@ def test_prometheus_without_a_watchdog_that_fires(one):
         assert "Watchdog" not in doctor(known, "--only", "metrics", "--prometheus", liar.url).text
 
 
+def target(pool, number, health="up", error=""):
+    return {"scrapePool": pool, "scrapeUrl": f"http://127.0.0.1:{number}/metrics", "health": health, "lastError": error}
+
+
+def test_what_prometheus_does_not_reach_is_named(one):
+    known = environment(one.data)
+    own = [target(pool, number) for number, pool in enumerate(("registry", "core", "gateway"))]
+    started = [
+        re.search(r"^process_start_time_seconds (.+)$", call("GET", f"{url}/metrics").body.decode(), re.M)[1] for url in (one.registry, one.core, one.gateway)
+    ]
+    says = {"/api/v1/query": {"data": {"result": [{"value": [0, time]} for time in started]}}}
+    look = lambda: doctor(known, "--only", "metrics", "--prometheus", liar.url)
+    with Liar(says) as liar:
+        others = [target("services", 10, "unknown")] + [target("services", number, "down", "refused") for number in range(11, 15)]
+        says["/api/v1/targets"] = {"data": {"activeTargets": own + others}}
+        told = look().told("metrics", "warning", "5 of 8 not up", "http://127.0.0.1:10/metrics: not read yet", "metrics: off")
+        assert "127.0.0.1:12/metrics: refused and 2 more" in told and "127.0.0.1:13" not in told
+        says["/api/v1/targets"] = {"data": {"activeTargets": own + others[:1] + [target("traefik", 20, "down", "refused")]}}
+        report = look()
+        assert "metrics: off" not in report.told("metrics", "warning", "2 of 5 not up", "page Targets")
+        report.told("metrics", "failed", "Prometheus alert rules", "2.x or 3.x")
+    # Where nobody is, no version is wrong.
+    for check in look().of("metrics", "failed"):
+        assert "refused" in check["seen"] and check["advice"].startswith("check the address given with --prometheus"), check
+
+
 def test_a_password_in_the_address_of_prometheus_is_not_repeated(one):
     for address in ("http://somebody:a-secret-word@127.0.0.1:1", "http://127.0.0.1:1/?token=a-secret-word", "a-secret-word"):
         told = subprocess.run([BINARY, "doctor", "--prometheus", address], env=environment(one.data), capture_output=True, text=True, timeout=60)
@@ -295,7 +401,7 @@ def test_weak_secrets_and_open_files(tmp_path):
     data.chmod(0o700)
     settings.write_text('secret_key = "wQ8s1Zt5Kc0Vb7Xn3Lm9Pd2Rf6Hj4Gy-test"\nmetrics_token = "0123456789abcdef01234567"\n')
     (data / "one-time-password").unlink()
-    known |= {"DATABASE_URL": "postgresql://saas:0123456789abcdef@127.0.0.1:1/saas", "REDIS_URL": "redis://:0123456789abcdef@127.0.0.1:1/0"}
+    known |= {"TRUSTED_PROXIES": "127.0.0.1", "DATABASE_URL": "postgresql://saas:0123456789abcdef@127.0.0.1:1/saas", "REDIS_URL": "redis://:0123456789abcdef@127.0.0.1:1/0"}
     report = doctor(known, "--only", "security", cwd=tmp_path)
     assert report.status == 0 and not report.of("security", "warning"), report.text
 
@@ -327,7 +433,7 @@ def test_a_public_address_served_by_the_gateway_itself(tmp_path):
         "TLS_KEY_FILE": str(key),
         "ENVIRONMENT": "production",
         "HOST": "127.0.0.1",
-        "SECRET_KEY": "wQ8s1Zt5Kc0Vb7Xn3Lm9Pd2Rf6Hj4Gy-test",
+        "SECRET_KEY": SECRET,
         "METRICS_TOKEN": "0123456789abcdef01234567",
     }
     with Platform(**settings) as running:
@@ -390,14 +496,67 @@ def test_a_careless_edge(tmp_path):
         known = environment(
             tmp_path / "data", PUBLIC_URL=f"https://127.0.0.1:{port}", TLS_CA_FILE=str(certificate), TLS_CERT_FILE=str(certificate), TLS_KEY_FILE=str(key)
         )
-        report = doctor(known, "--only", "public,edge")
+        with socket.create_server(("127.0.0.1", 0)) as registry:
+            own = registry.getsockname()[1]
+            report = doctor(known | {"REGISTRY_PORT": str(own)}, "--only", "public,edge")
     finally:
         nginx.stop()
     report.told("public", "failed", "something that is not this platform")
+    report.told("edge", "failed", "ports of 127.0.0.1", f"{own} (the registry)")
     report.told("edge", "failed", "1.0 and 1.1 is spoken", "ssl_protocols")
     report.told("edge", "failed", "without strict-transport-security, x-content-type-options")
     report.told("edge", "failed", "pages of any origin may call it")
     report.told("edge", "failed", "open to everybody: /metrics, /internal/v1/trust")
+
+
+@contextlib.contextmanager
+def answering(context, first=b""):
+    """Shakes hands with everybody, after `first` in answer to an SSLRequest of PostgreSQL's protocol."""
+
+    def serve():
+        while True:
+            try:
+                plain = server.accept()[0]
+            except OSError:
+                return
+            with contextlib.suppress(OSError), plain:
+                if first:
+                    plain.recv(8)
+                    plain.sendall(first)
+                context.wrap_socket(plain, server_side=True).close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_public_address_whose_certificate_ran_out(tmp_path):
+    certificate, key = certified(tmp_path, -90, -1)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    with answering(context) as port:
+        known = environment(tmp_path / "data", PUBLIC_URL=f"https://127.0.0.1:{port}")
+        report = doctor(known, "--only", "public,edge")
+    end = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+    told = report.told("public", "failed", f"the certificate expired on {end:%Y-%m-%d}", "renew it")
+    report.told("edge", "failed", f"the certificate expired on {end:%Y-%m-%d}")
+    assert "UNIX" not in report.text and "TLS_CA_FILE" not in told
+
+
+def test_stores_whose_authority_is_not_known(tmp_path):
+    certificate, key = certified(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    with answering(context, b"S") as database, answering(context) as redis:
+        known = environment(
+            tmp_path, DATABASE_URL=f"postgresql://saas:word@127.0.0.1:{database}/saas?sslmode=verify-full", REDIS_URL=f"rediss://127.0.0.1:{redis}/0"
+        )
+        report = doctor(known, "--only", "database,redis", "--timeout", "20")
+    report.told("database", "failed", "TLS_CA_FILE (or as sslrootcert in DATABASE_URL)")
+    report.told("redis", "failed", "TLS_CA_FILE")
 
 
 def test_certificates_near_their_end_and_beyond(tmp_path):
@@ -409,6 +568,21 @@ def test_certificates_near_their_end_and_beyond(tmp_path):
         certificate, key = certified(tmp_path, begin, end)
         known = environment(tmp_path / "data", TLS_CERT_FILE=str(certificate), TLS_KEY_FILE=str(key))
         doctor(known, "--only", "public").told("public", status, "TLS_CERT_FILE", words)
+
+
+def test_a_database_that_is_away_while_all_runs(tmp_path):
+    with Production(free_ports(1)) as running:
+        server, name = os.environ["SAAS_TEST_POSTGRES_URL"], running.database.rpartition("/")[2]
+        psql = lambda statement: subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", server, "-c", statement], check=True, capture_output=True)
+        psql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        try:
+            psql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+            report = doctor(known_to(running), "--only", "database,services,registry,routes", "--timeout", "10")
+        finally:
+            psql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        report.told("database", "failed", "PostgreSQL")
+        assert not any("none is known" in check["seen"] for check in report.checks), report.text
+        assert not any("start one" in (check["advice"] or "") for check in report.checks), report.text
 
 
 def test_a_killed_gateway_and_one_that_is_cut_off(tmp_path):

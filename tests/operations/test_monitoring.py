@@ -19,7 +19,7 @@ import yaml
 import monitored
 from examined import doctor
 from edge import free_ports
-from monitored import METRICS_TOKEN, MONITORING, uncommented, wait_for
+from monitored import METRICS_TOKEN, MONITORING, uncommented, wait_for, with_backups
 from production import Production
 from running_platform import ROOT, call
 
@@ -27,8 +27,6 @@ RULES = sorted((MONITORING / "rules").glob("*.yml"))
 RULE_TESTS = sorted((MONITORING / "rules/tests").glob("*.yml"))
 DASHBOARDS = sorted((MONITORING / "grafana/dashboards").glob("*.json"))
 SEVERITIES = {"critical", "warning", "info", "none"}
-# Joins docker-compose.prod.yml together with the command that makes backups.
-COMES_LATER = {"backup"}
 
 UNITS = {"short", "percentunit", "reqps", "ops", "s", "bytes"}
 
@@ -64,15 +62,19 @@ def watch():
 # The files.
 
 
-def test_prometheus_takes_its_configuration(tmp_path):
+@pytest.mark.parametrize("changed", [str, with_backups], ids=["as shipped", "backups"])
+def test_prometheus_takes_its_configuration(changed, tmp_path):
+    (tmp_path / "prometheus.yml").write_text(changed((MONITORING / "prometheus.yml").read_text(encoding="utf-8")))
     # promtool looks for the file of the token; a checkout has none.
-    for name in ("prometheus.yml", "rules"):
-        (tmp_path / name).symlink_to(MONITORING / name)
+    (tmp_path / "rules").symlink_to(MONITORING / "rules")
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets/metrics_token").write_text("token")
     said = run("promtool", "check", "config", tmp_path / "prometheus.yml")
     assert f"{len(RULES)} rule files found" in said
-    assert loaded(MONITORING / "prometheus.yml")["global"]["scrape_interval"] == "15s"
+    configuration = loaded(tmp_path / "prometheus.yml")
+    assert configuration["global"]["scrape_interval"] == "15s"
+    jobs = {job["job_name"] for job in configuration["scrape_configs"]}
+    assert ("backup" in jobs) == (changed is with_backups), "alerts of backups are for those who have a schedule"
 
 
 def test_rules_are_sound():
@@ -190,7 +192,7 @@ def test_targets_are_what_compose_calls_them():
     jobs = loaded(MONITORING / "prometheus.yml")["scrape_configs"]
     targets = {t for job in jobs for group in job.get("static_configs", []) for t in group["targets"]}
     assert {"registry:8001", "gateway:8000", "gateway-b:8000", "core:8002"} <= targets
-    names = {target.split(":")[0] for target in targets} - {"localhost"} - COMES_LATER
+    names = {target.split(":")[0] for target in targets} - {"localhost"}
     known = set(compose()["services"])
     production = ROOT / "docker-compose.prod.yml"
     known |= set(loaded(production)["services"]) if production.exists() else {"registry", "gateway", "gateway-b", "core", "traefik"}
@@ -279,7 +281,7 @@ def test_every_target_answers(watch):
     def all_up():
         targets = watch.ask("targets", state="active")["activeTargets"]
         jobs = {target["labels"]["job"] for target in targets}
-        wanted = {job["job_name"] for job in loaded(MONITORING / "prometheus.yml")["scrape_configs"]}
+        wanted = {job["job_name"] for job in loaded(MONITORING / "prometheus.yml")["scrape_configs"]} | {"backup"}
         assert jobs == wanted
         # Two of the traffic's services are broken on purpose.
         down = [t for t in targets if t["health"] != "up" and t["labels"].get("service") not in ("broken", "checked")]

@@ -21,6 +21,7 @@ from running_platform import BINARY, ROOT
 GUIDES = [ROOT / "docs/TROUBLESHOOTING.md", ROOT / "docs/zh-CN/TROUBLESHOOTING.md"]
 VARIES = re.compile("‹[^›]*›")
 CORE, GATEWAY, UP = ["core"], ["gateway"], ["up"]
+TOLD_NOBODY = "a-password-that-is-not-told"
 
 
 def quoted(guide):
@@ -124,6 +125,15 @@ def another_secret(scene):
     return scene.start(CORE, DATABASE_URL=database)
 
 
+def without_roles(scene):
+    """A login role that may neither make the two roles nor switch to them."""
+    database = scene.new_database()
+    role = re.search("/([^/]*)$", database)[1]
+    owned = f"CREATE ROLE {role} LOGIN PASSWORD '{TOLD_NOBODY}'; ALTER DATABASE {role} OWNER TO {role}"
+    subprocess.run(["psql", "-X", "-q", scene.database, "-c", owned], check=True)
+    return scene.start(CORE, DATABASE_URL=re.sub("//[^@]*@", f"//{role}:{TOLD_NOBODY}@", database))
+
+
 def locked(scene):
     first = scene.run(UP, ENVIRONMENT="development", DATABASE_URL=None, PUBLIC_URL=None)
     try:
@@ -143,7 +153,7 @@ def readable_for_all(scene):
 
 
 NAMES_NOBODY = "postgresql://saas:a-password-that-is-not-told@{}/saas"
-# What is provoked, and the setting that the sentence has to name.
+# What is provoked, and the setting, or what else the sentence has to name.
 CASES = {
     "no secret": ("SECRET_KEY", lambda s: s.start(CORE, SECRET_KEY=None)),
     "a sample secret": ("SECRET_KEY", lambda s: s.start(CORE, SECRET_KEY="change-me-change-me-change-me-change-me")),
@@ -165,6 +175,7 @@ CASES = {
     "no database yet": ("DATABASE_URL", lambda s: s.start(CORE, DATABASE_URL=NAMES_NOBODY.format(f"127.0.0.1:{free_ports(1)[0]}"))),
     "no such host": ("DATABASE_URL", lambda s: s.start(CORE, DATABASE_URL=NAMES_NOBODY.format("database.invalid:5432"))),
     "no TLS there": ("DATABASE_URL", lambda s: s.start(CORE, DATABASE_URL=f"{s.database}?sslmode=require")),
+    "no right to make roles": ("saas_tenant", without_roles),
     "a taken port": ("GATEWAY_PORT", lambda s: s.start(GATEWAY, GATEWAY_PORT=taken_port(s))),
     "a foreign address": ("HOST", lambda s: s.start(GATEWAY, HOST="203.0.113.9")),
     "another's key": ("TLS_KEY_FILE", lambda s: s.start(GATEWAY, **mismatched(s))),
@@ -189,7 +200,6 @@ def test_a_start_that_fails_says_in_one_line_what_to_do(scene, case):
     assert "a-password-that-is-not-told" not in done.stdout + done.stderr
 
 
-TOLD_NOBODY = "a-password-that-is-not-told"
 WITH_PASSWORD = f"http://somebody:{TOLD_NOBODY}@10.0.0.1:4317"
 WITH_TOKEN = f"https://10.0.0.1/?token={TOLD_NOBODY}"
 

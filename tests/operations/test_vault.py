@@ -269,6 +269,10 @@ def not_found_page(vault):
     vault.answers[READ[1]] = 404, b"<html>404 page not found</html>"
 
 
+def not_found_elsewhere(vault):
+    vault.answers[READ[1]] = 404, {"detail": "Not Found"}
+
+
 def strange_status(vault):
     vault.answers[READ[1]] = 400, lambda _, headers: {"errors": [f"what is {headers['X-Vault-Token']}?"]}
 
@@ -288,6 +292,7 @@ def strange_status(vault):
         (too_long, ["VAULT_ADDR", "is too long"]),
         (no_data, ["VAULT_ADDR", "holds no data"]),
         (not_found_page, ["VAULT_ADDR", "is not JSON"]),
+        (not_found_elsewhere, ["VAULT_ADDR", "does not speak as Vault does", "status 404"]),
         (strange_status, ["VAULT_ADDR", "has status 400 (what is [secret]?)"]),
     ],
 )

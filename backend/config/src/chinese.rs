@@ -41,7 +41,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ("DATABASE_MAX_CONNECTIONS", "PostgreSQL 连接数的上限"),
     (
         "REDIS_URL",
-        "`redis://:password@host:6379/0`：各核心服务在此缓存，各网关在此共同计数；未设置时使用进程内缓存，速率限制按每个网关的份额计",
+        "`redis://:password@host:6379/0`：各核心服务在此缓存，各网关在此共同计数；未设置时使用进程内缓存，限流按每个网关的份额计",
     ),
     (
         "SECRET_KEY",
@@ -145,6 +145,14 @@ const MEANINGS: &[(&str, &str)] = &[
     (
         "BACKUP_COMPRESSION",
         "备份的压缩方式：`zstd`，或任何机器都能读取的 `gzip`",
+    ),
+    (
+        "BACKUP_RECIPIENTS",
+        "age 的公钥（`age1…`，由 `age-keygen` 生成），以逗号分隔，备份为其加密；未设置时不加密",
+    ),
+    (
+        "BACKUP_IDENTITY",
+        "用于解密的 age 私钥（`AGE-SECRET-KEY-1…`）；只生成备份则不需要",
     ),
     (
         "BACKUP_RETENTION_DAYS",

@@ -403,6 +403,17 @@ pub const SETTINGS: &[SettingInfo] = &[
         "how backups are compressed: `zstd`, or `gzip`, which every machine reads",
     ),
     setting(
+        "BACKUP_RECIPIENTS",
+        None,
+        TOOL,
+        "public keys of age (`age1…`, made by `age-keygen`), separated by commas, for which backups are encrypted; unless set, they are not",
+    ),
+    secret(
+        "BACKUP_IDENTITY",
+        TOOL,
+        "the secret key of age that decrypts them (`AGE-SECRET-KEY-1…`); whoever only makes backups needs none",
+    ),
+    setting(
         "BACKUP_RETENTION_DAYS",
         Some("7"),
         TOOL,

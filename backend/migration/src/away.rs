@@ -1,6 +1,6 @@
 //! Why PostgreSQL could not be reached, in words that lead to the remedy.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use sea_orm_migration::sea_orm::{
     DbErr, RuntimeErr,
@@ -29,6 +29,7 @@ pub(crate) async fn why(url: &str, error: &DbErr) -> MigrationError {
 }
 
 const CHECK: &str = "check DATABASE_URL";
+const AUTHORITY: &str = "name the server's authority in TLS_CA_FILE (or as sslrootcert in DATABASE_URL) and the host as its certificate does";
 const RUNNING: &str =
     "check host and port in DATABASE_URL, that the server runs, and that no firewall is between";
 
@@ -49,6 +50,10 @@ fn of(error: &Error) -> MigrationError {
                 _ => CHECK,
             };
             told(refused.message().to_owned(), remedy)
+        }
+        // The library's word on who answers; the system's own are of other kinds.
+        Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+            told(error.to_string(), AUTHORITY)
         }
         Error::Io(error) => told(error.to_string(), RUNNING),
         Error::Tls(error) => told(

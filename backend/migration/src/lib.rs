@@ -68,9 +68,14 @@ pub enum MigrationError {
     #[error(
         "the roles {TENANT_ROLE} and {SYSTEM_ROLE} could not be made; let a superuser run: CREATE \
          ROLE {TENANT_ROLE}; CREATE ROLE {SYSTEM_ROLE}; GRANT {TENANT_ROLE}, {SYSTEM_ROLE} TO \
-         <the login role>;"
+         {login}; (PostgreSQL: {why})"
     )]
-    Roles(#[source] DbErr),
+    Roles {
+        /// As whom `DATABASE_URL` signs in, as SQL writes it.
+        login: String,
+        /// What the server said, without what the driver puts around it.
+        why: String,
+    },
     /// A statement failed; nothing was changed.
     #[error("a migration failed and was taken back whole")]
     Statement(#[from] DbErr),
@@ -95,7 +100,7 @@ pub async fn up(url: &str) -> Result<Vec<String>, MigrationError> {
     let connection = connection::open(url, true).await?;
     roles::ensure(&connection)
         .await
-        .map_err(MigrationError::Roles)?;
+        .map_err(|error| roles::not_made(url, &error))?;
     let transaction = connection::begin(&connection).await?;
     if is_later(&transaction).await? {
         finish(connection, transaction).await?;

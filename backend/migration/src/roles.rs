@@ -1,14 +1,14 @@
 //! The two PostgreSQL roles that storage switches to. They belong to the cluster, not to one
 //! database, so runs on several databases at once meet here.
 
-use std::time::Duration;
+use std::{str::FromStr as _, time::Duration};
 
-use sea_orm_migration::sea_orm::sqlx::error::DatabaseError;
+use sea_orm_migration::sea_orm::sqlx::{error::DatabaseError, postgres::PgConnectOptions};
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
 };
 
-use crate::{SYSTEM_ROLE, TENANT_ROLE};
+use crate::{MigrationError, SYSTEM_ROLE, TENANT_ROLE};
 
 /// How often to try again when another database's run changed the same role at the same moment.
 const ATTEMPTS: u32 = 20;
@@ -30,6 +30,35 @@ pub(crate) async fn ensure(connection: &DatabaseConnection) -> Result<(), DbErr>
         }
     }
     Ok(())
+}
+
+/// The error for roles that could not be made.
+pub(crate) fn not_made(url: &str, error: &DbErr) -> MigrationError {
+    let login = PgConnectOptions::from_str(url).map_or_else(
+        |_| "the user in DATABASE_URL".to_owned(),
+        |options| quoted(options.get_username()),
+    );
+    let said = match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            error.as_database_error().map(DatabaseError::message)
+        }
+        _ => None,
+    };
+    let why = said.map_or_else(|| error.to_string(), str::to_owned);
+    MigrationError::Roles { login, why }
+}
+
+/// A role as SQL takes it.
+fn quoted(role: &str) -> String {
+    let is_plain = role.starts_with(|first: char| first.is_ascii_lowercase())
+        && role
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    if is_plain {
+        role.to_owned()
+    } else {
+        format!("\"{}\"", role.replace('"', "\"\""))
+    }
 }
 
 /// What makes both roles where they are missing, for `psql`: it stands before the dump in a backup,

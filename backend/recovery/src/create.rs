@@ -1,31 +1,49 @@
 //! Making a backup.
 
 use std::{
-    io::{self, BufWriter, Write as _},
+    io,
     path::PathBuf,
     time::{Duration, Instant},
 };
 
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
-use saas_domain::Clock;
+use saas_domain::{Clock, Random};
 use saas_security::FileSeal;
 use tokio::task::spawn_blocking;
 
 use crate::{
     RecoveryError,
-    format::{BackupName, Compression, Engine, Manifest, Writer},
-    place::{Directory, PlaceError, Unfinished},
+    age::Recipient,
+    facts::Facts,
+    format::{BackupName, Compression, Content, Engine, Manifest, Writer},
+    pipe,
+    place::{Directory, PlaceError},
     postgres::{self, Programs, Snapshot},
+    sink::Sink,
     source::{Kind, Source},
     sqlite,
     stop::Stop,
 };
 
-/// Bytes written at once.
-const CHUNK: usize = 256 * 1024;
-
 /// How far the time in a name may be from the truth because others had the same second.
 const CROWDED: TimeDelta = TimeDelta::seconds(10);
+
+/// How backups are made.
+#[derive(Clone, Debug)]
+pub struct Making {
+    /// Where they go.
+    pub place: Directory,
+    /// How they are compressed.
+    pub compression: Compression,
+    /// For whom they are encrypted; for nobody, they are not.
+    pub recipients: Vec<Recipient>,
+    /// What marks them as this platform's.
+    pub seal: FileSeal,
+    /// What tells the time.
+    pub clock: Clock,
+    /// What keys are made from.
+    pub random: Random,
+}
 
 /// A backup that was made.
 #[derive(Clone, Debug)]
@@ -48,33 +66,28 @@ pub struct Created {
 /// When the database or the place cannot be used, or `stop` says so. Then there is no file.
 pub async fn create(
     source: &Source,
-    place: &Directory,
-    compression: Compression,
-    seal: &FileSeal,
-    clock: &Clock,
+    making: &Making,
     stop: &Stop,
 ) -> Result<Created, RecoveryError> {
     let began = Instant::now();
-    let (seal, stop, place) = (seal.clone(), stop.clone(), place.clone());
+    let (making, stop) = (making.clone(), stop.clone());
     let (name, path, manifest) = match &source.kind {
         Kind::Postgres(server) => {
             let snapshot = Snapshot::take(server.url()).await?;
             let (facts, id, server) = (snapshot.facts.clone(), snapshot.id.clone(), server.clone());
-            let work = move || dumped(&server, &id, facts, &place, compression, &seal, &stop);
+            let work = move || dumped(&server, &id, facts, &making, &stop);
             let done = joined(spawn_blocking(work).await);
             snapshot.end().await;
             done?
         }
         Kind::Sqlite(file) => {
-            let copy = sqlite::Copy::make(file, place.path(), clock, &stop).await?;
-            let work = move || copied(&copy, &place, compression, &seal, &stop);
-            joined(spawn_blocking(work).await)?
+            let beside = making.place.path();
+            let copy = sqlite::Copy::make(file, beside, &making.clock, &stop).await?;
+            joined(spawn_blocking(move || copied(&copy, &making, &stop)).await)?
         }
     };
-    let bytes = path
-        .metadata()
-        .map_err(|error| sqlite::unusable(&path, error))?
-        .len();
+    let told = path.metadata();
+    let bytes = told.map_err(|error| sqlite::unusable(&path, error))?.len();
     Ok(Created {
         name,
         path,
@@ -93,74 +106,65 @@ pub(crate) fn joined<T>(
     done.map_err(|error| RecoveryError::Read(io::Error::other(error)))?
 }
 
-fn begin(
-    place: &Directory,
-    taken_at: DateTime<Utc>,
-    engine: Engine,
-    compression: Compression,
-) -> Result<(BackupName, Writer<BufWriter<Unfinished>>), RecoveryError> {
-    let mut name = BackupName {
-        taken_at: taken_at.trunc_subsecs(0),
-        engine,
-        compression,
-        is_encrypted: false,
-    };
-    // Two of the same second: the later one takes the next.
-    let latest = name.taken_at + CROWDED;
-    let file = loop {
-        match place.begin(&name) {
-            Err(PlaceError::Taken(_)) if name.taken_at < latest => {
-                name.taken_at += TimeDelta::seconds(1);
-            }
-            begun => break begun?,
-        }
-    };
-    let file = BufWriter::with_capacity(CHUNK, file);
-    let writer = Writer::new(file, compression).map_err(RecoveryError::Write)?;
-    Ok((name, writer))
+/// A backup that was begun.
+struct Begun {
+    name: BackupName,
+    writer: Writer<Sink>,
 }
 
-fn end(
-    place: (BackupName, Writer<BufWriter<Unfinished>>),
-    describe: impl FnOnce(crate::format::Content) -> Manifest,
-) -> Result<Done, RecoveryError> {
-    let (name, writer) = place;
-    let (file, manifest) = writer.finish(describe).map_err(RecoveryError::Write)?;
-    let file = file
-        .into_inner()
-        .map_err(|error| RecoveryError::Write(error.into_error()))?;
-    let path = file.publish(&name)?;
-    Ok((name, path, manifest))
+impl Begun {
+    fn new(
+        taken_at: DateTime<Utc>,
+        engine: Engine,
+        making: &Making,
+    ) -> Result<Self, RecoveryError> {
+        let mut name = BackupName {
+            taken_at: taken_at.trunc_subsecs(0),
+            engine,
+            compression: making.compression,
+            is_encrypted: !making.recipients.is_empty(),
+        };
+        // Two of the same second: the later one takes the next.
+        let latest = name.taken_at + CROWDED;
+        let file = loop {
+            match making.place.begin(&name) {
+                Err(PlaceError::Taken(_)) if name.taken_at < latest => {
+                    name.taken_at += TimeDelta::seconds(1);
+                }
+                begun => break begun?,
+            }
+        };
+        let sink = Sink::new(file, &making.recipients, &making.random);
+        let writer = sink.and_then(|sink| Writer::new(sink, making.compression));
+        let writer = writer.map_err(RecoveryError::Write)?;
+        Ok(Self { name, writer })
+    }
+
+    fn end(self, describe: impl FnOnce(Content) -> Manifest) -> Result<Done, RecoveryError> {
+        let (sink, manifest) = self.writer.finish(describe).map_err(RecoveryError::Write)?;
+        let file = sink.finish().map_err(RecoveryError::Write)?;
+        let path = file.publish(&self.name)?;
+        Ok((self.name, path, manifest))
+    }
 }
 
 fn dumped(
     server: &Programs,
     snapshot: &str,
-    facts: crate::facts::Facts,
-    place: &Directory,
-    compression: Compression,
-    seal: &FileSeal,
+    facts: Facts,
+    making: &Making,
     stop: &Stop,
 ) -> Result<Done, RecoveryError> {
-    let (name, writer) = begin(place, facts.taken_at, Engine::Postgres, compression)?;
+    let Begun { name, writer } = Begun::new(facts.taken_at, Engine::Postgres, making)?;
     let (writer, tables) = postgres::dump(server, snapshot, writer, stop)?;
-    end((name, writer), |content| {
-        facts.manifest(Engine::Postgres, content, tables, seal)
-    })
+    Begun { name, writer }
+        .end(|content| facts.manifest(Engine::Postgres, content, tables, &making.seal))
 }
 
-fn copied(
-    copy: &sqlite::Copy,
-    place: &Directory,
-    compression: Compression,
-    seal: &FileSeal,
-    stop: &Stop,
-) -> Result<Done, RecoveryError> {
+fn copied(copy: &sqlite::Copy, making: &Making, stop: &Stop) -> Result<Done, RecoveryError> {
     let facts = copy.facts.clone();
-    let (name, mut writer) = begin(place, facts.taken_at, Engine::Sqlite, compression)?;
-    crate::pipe::copy(&mut copy.open()?, &mut writer, stop)?;
-    writer.flush().map_err(RecoveryError::Write)?;
-    end((name, writer), |content| {
-        facts.manifest(Engine::Sqlite, content, copy.tables.clone(), seal)
-    })
+    let mut begun = Begun::new(facts.taken_at, Engine::Sqlite, making)?;
+    pipe::copy(&mut copy.open()?, &mut begun.writer, stop)?;
+    let tables = copy.tables.clone();
+    begun.end(|content| facts.manifest(Engine::Sqlite, content, tables, &making.seal))
 }

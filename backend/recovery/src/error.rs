@@ -43,6 +43,20 @@ pub enum RecoveryError {
         /// What is wrong with it.
         source: FormatError,
     },
+    /// What it says of itself cannot be read without decrypting all of it.
+    #[error("encrypted; `saas backup verify` reads it")]
+    Encrypted,
+    /// It is encrypted, and there is no key.
+    #[error("{} is encrypted; set BACKUP_IDENTITY (or BACKUP_IDENTITY_FILE) to the secret key, AGE-SECRET-KEY-1…", .0.display())]
+    NoIdentity(PathBuf),
+    /// It is encrypted, and cannot be decrypted.
+    #[error("{}: {source}", path.display())]
+    Encryption {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: crate::age::AgeError,
+    },
     /// A file cannot be read or written.
     #[error("{} cannot be used: {source}", path.display())]
     File {

@@ -4,6 +4,7 @@
 //! the other; [`Backup`] is such a file, which is verified before anybody relies on it; [`plan`] and
 //! [`restore()`] make it the database again.
 
+pub mod age;
 mod create;
 mod error;
 mod facts;
@@ -13,12 +14,13 @@ mod place;
 mod postgres;
 mod restore;
 mod retention;
+mod sink;
 mod source;
 mod sqlite;
 mod stop;
 mod verify;
 
-pub use create::{Created, create};
+pub use create::{Created, Making, create};
 pub use error::RecoveryError;
 pub use place::{Directory, PlaceError};
 pub use restore::{Allowed, Plan, Restored, plan, restore};

@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     RecoveryError,
+    age::{Decryptor, Identity},
     format::{BackupName, DumpTables, Engine, Manifest, Reader},
     pipe,
     sqlite::unusable,
@@ -21,14 +22,15 @@ pub struct Backup {
     pub path: PathBuf,
     /// Its name.
     pub name: BackupName,
+    identity: Option<Identity>,
 }
 
 impl Backup {
-    /// The backup in this file; it is not read yet.
+    /// The backup in this file, and what decrypts it if it is encrypted; it is not read yet.
     ///
     /// # Errors
     /// [`RecoveryError::Name`].
-    pub fn new(path: &Path) -> Result<Self, RecoveryError> {
+    pub fn new(path: &Path, identity: Option<Identity>) -> Result<Self, RecoveryError> {
         let name = path
             .file_name()
             .and_then(|name| name.to_str())
@@ -38,7 +40,11 @@ impl Backup {
             source,
         })?;
         let path = path.to_owned();
-        Ok(Self { path, name })
+        Ok(Self {
+            path,
+            name,
+            identity,
+        })
     }
 
     /// What its end says it is; nothing of the content is looked at.
@@ -46,6 +52,9 @@ impl Backup {
     /// # Errors
     /// When it cannot be read or was cut short.
     pub fn peek(&self) -> Result<Manifest, RecoveryError> {
+        if self.name.is_encrypted {
+            return Err(RecoveryError::Encrypted);
+        }
         let manifest = Manifest::peek(&mut self.open()?, self.name.compression);
         manifest.map_err(|source| self.fault(source))
     }
@@ -77,7 +86,19 @@ impl Backup {
     }
 
     pub(crate) fn reader(&self) -> Result<Reader<'static>, RecoveryError> {
-        let reader = Reader::new(self.open()?, self.name.compression);
+        let file = self.open()?;
+        let reader = match (self.name.is_encrypted, &self.identity) {
+            (false, _) => Reader::new(file, self.name.compression),
+            (true, None) => return Err(RecoveryError::NoIdentity(self.path.clone())),
+            (true, Some(identity)) => {
+                let decrypted = Decryptor::new(file, identity);
+                let decrypted = decrypted.map_err(|source| RecoveryError::Encryption {
+                    path: self.path.clone(),
+                    source,
+                })?;
+                Reader::new(decrypted, self.name.compression)
+            }
+        };
         reader.map_err(|source| self.fault(source))
     }
 

@@ -304,7 +304,8 @@ impl CheckGroup {
 /// `saas healthcheck`
 #[derive(Debug, Args)]
 pub struct Healthcheck {
-    /// What to ask. By default the service that DATA_DIR/run.json names.
+    /// Where the service answers, such as http://127.0.0.1:8001; /health/ready is appended. By
+    /// default the one that DATA_DIR/run.json names.
     #[arg(long)]
     pub url: Option<String>,
     /// For how many seconds to wait.

@@ -48,7 +48,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match done {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("saas: {}", terminal::plain(&failure.to_string()));
+            commands::tell(&failure.to_string());
             failure.exit_code()
         }
     }

@@ -8,7 +8,10 @@ use saas_domain::{Clock, Random};
 use saas_telemetry::VaultMetrics;
 use saas_vault::{Keeper, Secrets, Session};
 
-use crate::{Failure, commands::block_on, terminal::plain};
+use crate::{
+    Failure,
+    commands::{block_on, tell},
+};
 
 /// How long a start waits for a Vault that is not in service yet.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -60,7 +63,7 @@ pub(crate) fn sources() -> Result<Sources, Failure> {
         Ok((sources, notes))
     })?;
     for note in notes {
-        eprintln!("saas: {}", plain(&note));
+        tell(&note);
     }
     Ok(sources)
 }

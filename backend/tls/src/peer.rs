@@ -8,7 +8,9 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rustls::{ClientConfig, ClientConnection, ProtocolVersion, pki_types::ServerName};
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, ProtocolVersion, pki_types::ServerName,
+};
 
 use crate::{certificate::near_its_end, dates::validity};
 
@@ -60,6 +62,23 @@ impl Peer {
             not_before,
             not_after,
         })
+    }
+
+    /// When the certificate ran out for which [`meet`](Self::meet) failed, if that is why. Clients
+    /// wrap the error in others of its kind.
+    pub fn expired(error: &io::Error) -> Option<DateTime<Utc>> {
+        let mut within = error.get_ref()?;
+        while let Some(deeper) = within.downcast_ref::<io::Error>() {
+            within = deeper.get_ref()?;
+        }
+        let told = within.downcast_ref::<rustls::Error>()?;
+        let rustls::Error::InvalidCertificate(CertificateError::ExpiredContext {
+            not_after, ..
+        }) = told
+        else {
+            return None;
+        };
+        DateTime::from_timestamp(i64::try_from(not_after.as_secs()).ok()?, 0)
     }
 
     /// Whether the certificate ends so soon that somebody should look why it was not renewed.

@@ -46,6 +46,19 @@ impl Answer {
         }
     }
 
+    /// Whether a refusal has the shape that Vault gives to its own: a list of errors, of a deleted
+    /// version its metadata, or nothing. Others that keep to its API may say `error` instead.
+    pub(crate) fn is_of_vault(&self) -> bool {
+        let is_alone = self
+            .json
+            .as_object()
+            .is_some_and(|object| object.len() == 1);
+        self.json.is_null()
+            || self.json.get("errors").is_some_and(Value::is_array)
+            || self.data().is_some()
+            || (is_alone && self.json.get("error").is_some_and(Value::is_string))
+    }
+
     /// The token of an answer to a login or a renewal.
     pub(crate) fn auth(&self) -> Option<&Value> {
         self.json.get("auth").filter(|auth| auth.is_object())

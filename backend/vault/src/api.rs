@@ -46,7 +46,7 @@ impl Api {
 
     pub(crate) async fn get(&self, path: &str, token: &Secret) -> Result<Answer, VaultError> {
         let answer = self.call(Method::GET, path, Some(token), None).await?;
-        self.well(answer, &[token.expose()]).await
+        self.well(path, answer, &[token.expose()]).await
     }
 
     pub(crate) async fn post(
@@ -59,11 +59,16 @@ impl Api {
         let told = body.as_object().into_iter().flatten();
         let told = told.filter_map(|(_, value)| value.as_str());
         let secrets: Vec<&str> = told.chain(token.map(Secret::expose)).collect();
-        self.well(answer, &secrets).await
+        self.well(path, answer, &secrets).await
     }
 
-    /// The answer, unless it tells that Vault can do nothing for anybody.
-    async fn well(&self, answer: Answer, secrets: &[&str]) -> Result<Answer, VaultError> {
+    /// The answer, unless it tells that Vault can do nothing for anybody, or is of somebody else.
+    async fn well(
+        &self,
+        path: &str,
+        answer: Answer,
+        secrets: &[&str],
+    ) -> Result<Answer, VaultError> {
         let address = self.address.clone();
         match answer.status.as_u16() {
             501 => Err(VaultError::Uninitialised { address }),
@@ -74,6 +79,9 @@ impl Api {
                 status,
                 said: String::new(),
             }),
+            404 if !answer.is_of_vault() => {
+                Err(self.stranger(path, "has status 404, and no `errors` as Vault's have"))
+            }
             _ => Ok(answer),
         }
     }

@@ -158,12 +158,19 @@ impl Directory {
         };
         for entry in entries.flatten() {
             let name = entry.file_name();
-            let is_ours = |name: &str| name.starts_with(".saas_") && name.ends_with(PARTIAL);
-            if !name.to_str().is_some_and(is_ours) {
+            let is_ours = |name: &&str| name.starts_with(".saas_");
+            let Some(name) = name.to_str().filter(is_ours) else {
+                continue;
+            };
+            // Beside a copy of SQLite's lies its journal, which belongs to whoever has the copy.
+            let owner = name.strip_suffix("-journal").unwrap_or(name);
+            if !owner.ends_with(PARTIAL) {
                 continue;
             }
-            let is_abandoned = File::open(entry.path())
-                .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok());
+            let is_abandoned = match File::open(self.path.join(owner)) {
+                Ok(file) => flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok(),
+                Err(error) => error.kind() == io::ErrorKind::NotFound,
+            };
             if is_abandoned {
                 // If it does not work, the next one tries again.
                 let _ = fs::remove_file(entry.path());

@@ -7,5 +7,7 @@ mod snapshot;
 
 pub(crate) use dump::{dump, load, summaries};
 pub(crate) use programs::Programs;
-pub(crate) use scratch::{connected, create_database, drop_database, exists, rename, switch};
+pub(crate) use scratch::{
+    connected, create_database, drop_database, exists, rename, run_on, switch,
+};
 pub(crate) use snapshot::Snapshot;

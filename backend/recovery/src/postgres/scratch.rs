@@ -121,6 +121,17 @@ pub(crate) async fn rename(server: &Programs, from: &str, to: &str) -> Result<()
     .await
 }
 
+/// Runs statements of this crate's on a database, all or none.
+///
+/// # Errors
+/// [`RecoveryError::Database`].
+pub(crate) async fn run_on(server: &Programs, statements: &str) -> Result<(), RecoveryError> {
+    let connected = PgConnection::connect(server.url()).await;
+    let mut connection = connected.map_err(RecoveryError::Database)?;
+    // Several at once are one transaction to the server.
+    run(&mut connection, statements.to_owned()).await
+}
+
 /// How many others are connected to it.
 ///
 /// # Errors

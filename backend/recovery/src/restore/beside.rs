@@ -133,6 +133,14 @@ impl Beside {
         }
     }
 
+    /// Runs statements of this crate's on it, all or none.
+    pub(super) async fn forget(&self, statements: &str) -> Result<(), RecoveryError> {
+        match self {
+            Self::Postgres { new, .. } => postgres::run_on(new, statements).await,
+            Self::Sqlite { new, .. } => sqlite::run_on(new, statements).await,
+        }
+    }
+
     /// It takes the live one's place, which is kept under the name that comes back.
     pub(super) async fn switch(self) -> Result<Option<String>, RecoveryError> {
         match &self {

@@ -10,7 +10,11 @@ mod plan;
 use std::time::{Duration, Instant};
 
 use saas_domain::{Clock, Random};
-use saas_storage::{Database, DatabaseSettings};
+use saas_migration::{Belongs, TABLES};
+use saas_storage::{
+    Database, DatabaseSettings,
+    core::sessions::{self, RevokeReason},
+};
 
 use crate::{RecoveryError, source::Source, stop::Stop, verify::Backup};
 use beside::Beside;
@@ -46,7 +50,8 @@ pub async fn restore(
         beside.fill(backup, stop).await?;
         beside.compare(&plan.manifest, stop).await?;
         let migrated = saas_migration::up(&beside.url()).await?;
-        begin_epoch(&beside, clock, random).await?;
+        beside.forget(&rebuilt()).await?;
+        begin_anew(&beside, clock, random).await?;
         stop.check()?;
         Ok(migrated)
     };
@@ -64,16 +69,32 @@ pub async fn restore(
     }
 }
 
-/// Numbers of the change log that were given out after the backup mean something else from now on.
-async fn begin_epoch(beside: &Beside, clock: &Clock, random: &Random) -> Result<(), RecoveryError> {
+/// What running processes make anew. Of the time of the backup, it would send gateways to instances
+/// that are no more, and have registries wait for leaders that are gone.
+fn rebuilt() -> String {
+    let tables = TABLES
+        .iter()
+        .filter(|(_, belongs)| *belongs == Belongs::Rebuilt);
+    let statements = tables.map(|(table, _)| format!("DELETE FROM {table};\n"));
+    statements.collect()
+}
+
+/// Numbers of the change log that were given out after the backup mean something else from now on,
+/// and whom somebody has signed out or shut out since must not come in again: all sign in anew.
+async fn begin_anew(beside: &Beside, clock: &Clock, random: &Random) -> Result<(), RecoveryError> {
     let settings = DatabaseSettings {
         url: beside.url(),
         min_connections: 0,
         max_connections: 2,
     };
     let database = Database::open(settings, clock.clone(), random.clone()).await?;
-    let begun = database.begin_epoch().await;
+    let begun = async {
+        database.begin_epoch().await?;
+        let tx = database.system("restore.end_sessions").await?;
+        sessions::revoke_everybody(&tx, RevokeReason::Restored, clock.now()).await?;
+        tx.commit().await
+    };
+    let begun = begun.await;
     database.close().await;
-    begun?;
-    Ok(())
+    Ok(begun?)
 }

@@ -102,6 +102,20 @@ async fn connect(file: &Path) -> Result<SqliteConnection, RecoveryError> {
     connected.map_err(RecoveryError::Database)
 }
 
+/// Runs statements of this crate's on a file, all or none.
+///
+/// # Errors
+/// [`RecoveryError::Database`].
+pub(crate) async fn run_on(file: &Path, statements: &str) -> Result<(), RecoveryError> {
+    let mut connection = connect(file).await?;
+    let whole = format!("BEGIN; {statements} COMMIT");
+    let done = sqlx::raw_sql(AssertSqlSafe(whole))
+        .execute(&mut connection)
+        .await;
+    let _ = connection.close().await;
+    done.map(drop).map_err(RecoveryError::Database)
+}
+
 /// What the database in this file says of itself.
 ///
 /// # Errors

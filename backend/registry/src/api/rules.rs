@@ -59,9 +59,13 @@ pub(crate) fn instance_id<T: AsRef<str> + ?Sized>(id: &T, (): &()) -> Outcome {
     Ok(())
 }
 
+/// Bytes of a base URL that is read.
+pub(crate) const LONGEST_URL: usize = 300;
+
 /// The base URL of a process: scheme, host and port, and nothing else.
 pub(crate) fn base_url<T: AsRef<str> + ?Sized>(text: &T, (): &()) -> Outcome {
-    if host_of(text.as_ref()).is_some() {
+    // What is too long is refused for that alone.
+    if text.as_ref().len() > LONGEST_URL || host_of(text.as_ref()).is_some() {
         return Ok(());
     }
     refuse("must be a base URL with a port, such as http://10.0.0.5:8000, and nothing after it")

@@ -7,9 +7,11 @@ mod told;
 use std::{path::PathBuf, process::ExitCode};
 
 use saas_config::Settings;
-use saas_domain::Clock;
+use saas_domain::{Clock, Random};
 use saas_recovery::{
-    Backup, Directory, RecoveryError, Source, Stop, create,
+    Backup, Directory, Making, RecoveryError, Source, Stop,
+    age::{Identity, KeyTextError, Recipient},
+    create,
     format::{BackupName, Compression},
 };
 use saas_security::FileSeal;
@@ -66,20 +68,41 @@ fn stoppable<T>(work: impl AsyncFnOnce(&Stop) -> Result<T, RecoveryError>) -> Re
     })
 }
 
-fn made(settings: &Settings, output: &Output) -> Result<ExitCode, Failure> {
-    let (source, place, seal) = (
-        Source::new(settings.database_url.expose())?,
-        place(settings)?,
-        seal(settings)?,
-    );
-    let compression = if settings.backup.is_gzip {
-        Compression::Gzip
-    } else {
-        Compression::Zstd
+/// How backups are made by these settings.
+fn making(settings: &Settings) -> Result<Making, Failure> {
+    let backup = &settings.backup;
+    let recipients = backup.recipients.iter().map(|text| {
+        let wrong =
+            |error: KeyTextError| Failure::correctable(format!("BACKUP_RECIPIENTS: {error}"));
+        text.parse::<Recipient>().map_err(wrong)
+    });
+    Ok(Making {
+        place: place(settings)?,
+        compression: if backup.is_gzip {
+            Compression::Gzip
+        } else {
+            Compression::Zstd
+        },
+        recipients: recipients.collect::<Result<_, _>>()?,
+        seal: seal(settings)?,
+        clock: Clock::system(),
+        random: Random::os(),
+    })
+}
+
+/// What decrypts backups, if there is anything.
+fn identity(settings: &Settings) -> Result<Option<Identity>, Failure> {
+    let Some(text) = &settings.backup.identity else {
+        return Ok(None);
     };
-    let created = stoppable(async |stop| {
-        create(&source, &place, compression, &seal, &Clock::system(), stop).await
-    })?;
+    let wrong = |error: KeyTextError| Failure::correctable(format!("BACKUP_IDENTITY: {error}"));
+    text.expose().parse().map(Some).map_err(wrong)
+}
+
+fn made(settings: &Settings, output: &Output) -> Result<ExitCode, Failure> {
+    let source = Source::new(settings.database_url.expose())?;
+    let making = making(settings)?;
+    let created = stoppable(async |stop| create(&source, &making, stop).await)?;
     let manifest = &created.manifest;
     if output.json {
         let told = json!({
@@ -104,7 +127,7 @@ fn made(settings: &Settings, output: &Output) -> Result<ExitCode, Failure> {
 }
 
 fn verified(settings: &Settings, files: &[PathBuf], all: bool) -> Result<ExitCode, Failure> {
-    let seal = seal(settings)?;
+    let (seal, identity) = (seal(settings)?, identity(settings)?);
     let files = match files {
         [] => {
             let place = place(settings)?;
@@ -127,7 +150,7 @@ fn verified(settings: &Settings, files: &[PathBuf], all: bool) -> Result<ExitCod
     };
     let mut is_sound = true;
     for file in &files {
-        let looked = Backup::new(file)
+        let looked = Backup::new(file, identity.clone())
             .map_err(Failure::from)
             .and_then(|backup| stoppable(async |stop| backup.verify(stop)));
         let line = match looked {

@@ -8,10 +8,9 @@ use serde_json::json;
 use crate::{
     Failure,
     cli::{ForRole, InLanguage, Output},
-    commands::print,
+    commands::{print, tell},
     platform::fit,
     settings,
-    terminal::plain,
 };
 
 /// Checks the settings for a role; every complaint, not just the first.
@@ -25,11 +24,14 @@ pub(crate) fn check(role: ForRole) -> Result<ExitCode, Failure> {
     let settings = Settings::from_sources(role, &settings::sources()?)?;
     let complaints = settings.validate();
     for complaint in &complaints {
-        eprintln!("saas: {}", plain(&complaint.to_string()));
+        tell(&complaint.to_string());
     }
     fit::look(&settings)?;
     if complaints.is_empty() {
-        println!("the settings are fit for `saas {}`", role.as_str());
+        print(&format!(
+            "the settings are fit for `saas {}`\n",
+            role.as_str()
+        ))?;
         return Ok(ExitCode::SUCCESS);
     }
     Ok(ExitCode::from(2))

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::{
     Failure,
     cli::{Drain, Instance},
-    commands::{ask::ask, tool_settings},
+    commands::{ask::ask, print, tell, tool_settings},
     platform::run_file,
 };
 
@@ -34,11 +34,11 @@ pub(crate) fn run(drain: &Drain) -> Result<ExitCode, Failure> {
     let failure = "the instance was not drained";
     let answer: Answer = ask(&settings, Method::POST, &url, None::<&()>, within, failure)?;
     if drain.json {
-        println!("{:#}", json!(answer));
+        print(&format!("{:#}\n", json!(answer)))?;
     }
     if answer.drained {
         if !drain.json {
-            println!("drained");
+            print("drained\n")?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -47,12 +47,12 @@ pub(crate) fn run(drain: &Drain) -> Result<ExitCode, Failure> {
             "{failure}: it was taken back into service meanwhile"
         )));
     }
-    eprintln!(
-        "saas: not drained within {} s: {} gateways still have requests under way, {} did not confirm",
+    tell(&format!(
+        "not drained within {} s: {} gateways still have requests under way, {} did not confirm",
         drain.wait,
         answer.waiting_for.len(),
         answer.unknown.len()
-    );
+    ));
     Ok(ExitCode::FAILURE)
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn undo(which: &Instance) -> Result<ExitCode, Failure> {
         AT_ONCE,
         failure,
     )?;
-    println!("back in service");
+    print("back in service\n")?;
     Ok(ExitCode::SUCCESS)
 }
 

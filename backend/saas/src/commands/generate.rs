@@ -50,10 +50,10 @@ pub(crate) fn run(generate: &Generate) -> Result<ExitCode, Failure> {
             _ => Failure::correctable(format!("{shown} cannot be written")).because(error),
         }
     })?;
-    println!(
-        "{} is written, readable by you alone. Keep a copy of SECRET_KEY apart from the backups.",
+    print(&format!(
+        "{} is written, readable by you alone. Keep a copy of SECRET_KEY apart from the backups.\n",
         path.display()
-    );
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 

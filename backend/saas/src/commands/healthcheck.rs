@@ -6,7 +6,13 @@ use http::Method;
 use saas_config::Role;
 use saas_registry_client::HttpClient;
 
-use crate::{Failure, cli::Healthcheck, commands::block_on, platform::run_file, settings};
+use crate::{
+    Failure,
+    cli::Healthcheck,
+    commands::{block_on, print},
+    platform::run_file,
+    settings,
+};
 
 /// Exit status 0 if the service says it is ready.
 pub(crate) fn run(healthcheck: &Healthcheck) -> Result<ExitCode, Failure> {
@@ -25,6 +31,6 @@ pub(crate) fn run(healthcheck: &Healthcheck) -> Result<ExitCode, Failure> {
             .await
             .map_err(|error| Failure::failed("not ready").because(error))
     })?;
-    println!("ready");
+    print("ready\n")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,12 @@ use saas_config::{DatabaseKind, Role};
 use saas_migration::{MigrationState, down, status, up};
 use serde_json::json;
 
-use crate::{DataDir, Failure, cli::Migrate, commands::block_on, settings};
+use crate::{
+    DataDir, Failure,
+    cli::Migrate,
+    commands::{block_on, print},
+    settings,
+};
 
 /// Runs `saas migrate up`, `down` or `status`.
 pub(crate) fn run(command: &Migrate) -> Result<ExitCode, Failure> {
@@ -19,49 +24,49 @@ pub(crate) fn run(command: &Migrate) -> Result<ExitCode, Failure> {
         .transpose()?;
     let url = settings.database_url.expose();
     match command {
-        Migrate::Up => report("applied", &block_on(async { Ok(up(url).await?) })?),
+        Migrate::Up => report("applied", &block_on(async { Ok(up(url).await?) })?)?,
         Migrate::Down { steps } => {
             report(
                 "taken back",
                 &block_on(async { Ok(down(url, *steps).await?) })?,
-            );
+            )?;
         }
         Migrate::Status(output) => {
             let states = block_on(async { Ok(status(url).await?) })?;
             if output.json {
-                print_json(&states);
+                print(&json(&states))?;
             } else {
-                print_table(&states);
+                print(&table(&states))?;
             }
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn report(done: &str, names: &[String]) {
+fn report(done: &str, names: &[String]) -> Result<(), Failure> {
     if names.is_empty() {
-        println!("nothing to do");
+        return print("nothing to do\n");
     }
-    for name in names {
-        println!("{done} {name}");
-    }
+    let lines = names.iter().map(|name| format!("{done} {name}\n"));
+    print(&lines.collect::<String>())
 }
 
-fn print_table(states: &[MigrationState]) {
-    for state in states {
+fn table(states: &[MigrationState]) -> String {
+    let line = |state: &MigrationState| {
         let word = if state.is_applied {
             "applied"
         } else {
             "pending"
         };
-        println!("{word}  {}", state.name);
-    }
+        format!("{word}  {}\n", state.name)
+    };
+    states.iter().map(line).collect()
 }
 
-fn print_json(states: &[MigrationState]) {
+fn json(states: &[MigrationState]) -> String {
     let items: Vec<_> = states
         .iter()
         .map(|state| json!({ "name": state.name, "is_applied": state.is_applied }))
         .collect();
-    println!("{:#}", json!({ "items": items }));
+    format!("{:#}\n", json!({ "items": items }))
 }

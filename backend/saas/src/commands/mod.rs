@@ -21,7 +21,7 @@ use saas_config::{Role, Settings};
 use saas_domain::Clock;
 use saas_security::{InternalRole, InternalSigner, RootSecret};
 
-use crate::{Failure, settings};
+use crate::{Failure, settings, terminal::plain};
 
 /// Runs a short command's future on a runtime of its own.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
@@ -45,6 +45,11 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// Says one sentence on standard error, whoever may have stopped listening there.
+pub(crate) fn tell(sentence: &str) {
+    let _ = writeln!(std::io::stderr(), "saas: {}", plain(sentence));
 }
 
 /// The root secret of the settings.

@@ -8,7 +8,7 @@ use saas_security::RegistrationTokens;
 
 use crate::{
     Failure,
-    commands::{root_secret, tool_settings},
+    commands::{print, root_secret, tool_settings},
 };
 
 /// Prints a registration token for one service; nothing else, so that a script can take it.
@@ -27,6 +27,6 @@ pub(crate) fn create(service: &ServiceName, public: bool, days: u32) -> Result<E
             Clock::system().now(),
         )
         .map_err(|error| Failure::failed("the token could not be made").because(error))?;
-    println!("{token}");
+    print(&format!("{token}\n"))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     DataDir, DataDirError, Failure,
-    commands::{ask::ask, block_on, tool_settings},
+    commands::{ask::ask, block_on, print, tell, tool_settings},
     platform::run_file,
 };
 
@@ -39,8 +39,10 @@ pub(crate) fn reset_password(email: &EmailAddress) -> Result<ExitCode, Failure> 
             Err(other) => return Err(other.into()),
         },
     };
-    println!("{password}");
-    eprintln!("saas: {email} has to change it at the first sign-in; their sessions have ended");
+    print(&format!("{password}\n"))?;
+    tell(&format!(
+        "{email} has to change it at the first sign-in; their sessions have ended"
+    ));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -344,7 +344,7 @@ async fn greet(cache: Cache) {
         let error: &dyn std::error::Error = &error;
         tracing::warn!(
             error,
-            "check REDIS_URL and that Redis runs; meanwhile nothing is cached"
+            "check REDIS_URL (for rediss:// also TLS_CA_FILE) and that Redis runs; meanwhile nothing is cached"
         );
     }
 }

@@ -42,6 +42,8 @@ pub enum RevokeReason {
     Password,
     /// An operator disabled the person.
     Disabled,
+    /// The database was restored: it does not know who ended it since.
+    Restored,
 }
 
 impl RevokeReason {
@@ -52,6 +54,7 @@ impl RevokeReason {
             Self::Reuse => "reuse",
             Self::Password => "password",
             Self::Disabled => "disabled",
+            Self::Restored => "restored",
         }
     }
 }
@@ -184,6 +187,21 @@ pub async fn revoke(
         .exec(tx.connection())
         .await?;
     Ok(updated.rows_affected == 1)
+}
+
+/// Ends every session, and returns how many there were.
+pub async fn revoke_everybody(
+    tx: &SystemTx,
+    reason: RevokeReason,
+    now: DateTime<Utc>,
+) -> Result<u64, StorageError> {
+    let updated = row::Entity::update_many()
+        .col_expr(row::Column::RevokedAt, Expr::value(now))
+        .col_expr(row::Column::RevokedReason, Expr::value(reason.as_str()))
+        .filter(row::Column::RevokedAt.is_null())
+        .exec(tx.connection())
+        .await?;
+    Ok(updated.rows_affected)
 }
 
 /// Ends the person's sessions but the one excepted, and returns those whose access tokens would

@@ -40,7 +40,7 @@ pub(crate) struct GatewayReport {
     /// Base URL at which the platform's own network reaches it. One that does not lie in
     /// `UPSTREAM_NETWORKS` is not kept.
     #[serde(default)]
-    #[garde(inner(length(max = 300), custom(rules::base_url)))]
+    #[garde(inner(length(max = rules::LONGEST_URL), custom(rules::base_url)))]
     #[schema(example = "http://10.0.0.5:8000")]
     address: Option<String>,
 }

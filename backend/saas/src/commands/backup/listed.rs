@@ -18,7 +18,7 @@ pub(super) fn run(settings: &Settings, output: &Output) -> Result<ExitCode, Fail
     let now = Clock::system().now();
     let mut items = Vec::new();
     for (name, bytes) in place.list()? {
-        let peeked = Backup::new(&place.file(&name)).and_then(|backup| backup.peek());
+        let peeked = Backup::new(&place.file(&name), None).and_then(|backup| backup.peek());
         if output.json {
             let (manifest, fault) = match peeked {
                 Ok(manifest) => (Some(manifest), None),

@@ -6,11 +6,11 @@ use saas_config::{DatabaseKind, Settings};
 use saas_domain::{Clock, Random};
 use saas_recovery::{Allowed, Backup, Plan, Source, plan, restore};
 
-use super::{seal, stoppable, told::size};
+use super::{identity, seal, stoppable, told::size};
 use crate::{DataDir, Failure, cli, commands::print};
 
 pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCode, Failure> {
-    let backup = Backup::new(&command.file)?;
+    let backup = Backup::new(&command.file, identity(settings)?)?;
     let target = Source::new(settings.database_url.expose())?;
     let allowed = Allowed {
         replace: command.replace,

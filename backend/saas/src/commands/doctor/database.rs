@@ -16,6 +16,12 @@ pub(super) async fn look(patient: &Patient) -> Finding {
         DatabaseKind::Postgres => "PostgreSQL",
     };
     let url = patient.settings.database_url.expose();
+    // A file could be another one than is meant, and has no password in its name.
+    let kind = match url.strip_prefix("sqlite:") {
+        Some(path) => format!("{kind} {}", path.trim_start_matches("//")),
+        None => kind.to_owned(),
+    };
+    let kind = kind.as_str();
     let advice = "check DATABASE_URL, and that the server runs and lets this machine in";
     let states = match timeout(patient.within, status(url)).await {
         Err(_) => {

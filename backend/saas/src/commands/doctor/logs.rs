@@ -21,6 +21,8 @@ const NAMES: [&str; 6] = [
     "service.name",
     "log.logger",
 ];
+/// With this begins a sentence of a command or a start that failed, beside the log.
+const SENTENCE: &[u8] = b"saas: ";
 /// A line longer than this is none of ours; reading stops there.
 const LONGEST: u64 = 1024 * 1024;
 
@@ -62,12 +64,22 @@ pub(super) fn look(patient: &Patient, from: Option<&Path>) -> Finding {
             "give it lines that a process of the platform wrote",
         ),
         Ok(Lines {
-            all, wrong: None, ..
-        }) => Finding::ok(shown, format!("{all} lines, all well formed")),
+            all,
+            sentences,
+            wrong: None,
+            ..
+        }) => {
+            let beside = match sentences {
+                0 => String::new(),
+                more => format!(", beside {more} that begin with `saas: ` and were passed over"),
+            };
+            Finding::ok(shown, format!("{all} lines, all well formed{beside}"))
+        }
         Ok(Lines {
             all,
             wrong: Some((number, fault)),
             faulty,
+            ..
         }) => Finding::failed(
             shown,
             // Not the line itself: whatever it is, it may hold a secret.
@@ -90,7 +102,9 @@ fn open(path: &Path) -> io::Result<File> {
 
 #[derive(Debug, Default)]
 struct Lines {
+    /// Without sentences.
     all: u64,
+    sentences: u64,
     faulty: u64,
     /// The first that is wrong, and why.
     wrong: Option<(u64, String)>,
@@ -106,10 +120,14 @@ fn read(mut from: impl BufRead) -> io::Result<Lines> {
         if line.trim_ascii().is_empty() {
             continue;
         }
+        if line.starts_with(SENTENCE) {
+            lines.sentences += 1;
+            continue;
+        }
         lines.all += 1;
         if let Err(fault) = well_formed(&line) {
             lines.faulty += 1;
-            let number = lines.all;
+            let number = lines.all + lines.sentences;
             lines.wrong.get_or_insert((number, fault));
         }
     }
@@ -139,6 +157,10 @@ mod tests {
     fn the_first_line_that_is_wrong_is_told_with_its_number() {
         let all_good = read(format!("{GOOD}\n\n{GOOD}\n").as_bytes()).unwrap();
         assert_eq!((all_good.all, all_good.faulty), (2, 0));
+        let beside = read(format!("{GOOD}\nsaas: core cannot start\n{GOOD}\nsaas").as_bytes());
+        let beside = beside.unwrap();
+        assert_eq!((beside.all, beside.sentences, beside.faulty), (3, 1, 1));
+        assert_eq!(beside.wrong.map(|(number, _)| number), Some(4));
         let no_level = GOOD.replace("log.level", "level");
         let number = GOOD.replace(r#""8.11.0""#, "8.11");
         let no_time = GOOD.replace("2026-01-02T03:04:05.678Z", "yesterday");

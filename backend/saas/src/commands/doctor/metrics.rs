@@ -21,6 +21,10 @@ const SAME: f64 = 0.005;
 const WATCHDOG: &str = "Watchdog";
 /// The state of an alert that is sent.
 const FIRING: &str = "firing";
+/// So many of the targets that are not up are named.
+const NAMED: usize = 3;
+/// The job of business services.
+const SERVICES: &str = "services";
 /// Jobs of the platform's own processes.
 const OWN: [&str; 3] = ["registry", "core", "gateway"];
 
@@ -91,11 +95,7 @@ pub(super) async fn look(patient: &Patient, prometheus: Option<&str>) -> Vec<Fin
     let started: Vec<_> = members.iter().zip(started).collect();
     findings.push(match read(patient, prometheus, &started).await {
         Ok(finding) => finding,
-        Err(why) => Finding::failed(
-            "Prometheus targets",
-            why,
-            "check the address given with --prometheus, and that it runs",
-        ),
+        Err(no_answer) => no_answer.finding("Prometheus targets", ADDRESS),
     });
     findings.extend(rules(patient, prometheus).await);
     findings
@@ -132,27 +132,48 @@ fn started(metrics: &str) -> Option<f64> {
     line.rsplit_once(' ')?.1.parse().ok()
 }
 
+const ADDRESS: &str = "check the address given with --prometheus, and that it runs";
+
+/// Why Prometheus did not tell what it was asked.
+enum NoAnswer {
+    /// There was no answer at all.
+    Silence(String),
+    /// It was not one of Prometheus'.
+    Stranger(String),
+}
+
+impl NoAnswer {
+    fn finding(self, subject: &str, to_a_stranger: &str) -> Finding {
+        match self {
+            Self::Silence(why) => Finding::failed(subject, why, ADDRESS),
+            Self::Stranger(why) => Finding::failed(subject, why, to_a_stranger),
+        }
+    }
+}
+
 async fn ask<T: DeserializeOwned>(
     patient: &Patient,
     prometheus: &str,
     what: &str,
-) -> Result<T, String> {
-    let answer = patient
-        .get(&format!("{prometheus}/api/v1/{what}"), None)
-        .await?;
+) -> Result<T, NoAnswer> {
+    let url = format!("{prometheus}/api/v1/{what}");
+    let answer = patient.get(&url, None).await;
+    let answer = answer.map_err(NoAnswer::Silence)?;
     let status = answer.status;
     let envelope = answer.json::<Envelope<T>>();
     let envelope = envelope.filter(|_| status == StatusCode::OK);
-    envelope
-        .map(|envelope| envelope.data)
-        .ok_or_else(|| format!("{what} was answered {status}, not as Prometheus does"))
+    envelope.map(|envelope| envelope.data).ok_or_else(|| {
+        NoAnswer::Stranger(format!(
+            "{what} was answered {status}, not as Prometheus does"
+        ))
+    })
 }
 
 async fn read(
     patient: &Patient,
     prometheus: &str,
     members: &[(&Member, Option<f64>)],
-) -> Result<Finding, String> {
+) -> Result<Finding, NoAnswer> {
     let subject = "Prometheus targets";
     let targets: Targets = ask(patient, prometheus, "targets?state=active").await?;
     let targets = targets.active_targets;
@@ -174,13 +195,12 @@ async fn read(
         let wrong = targets.iter().filter(|one| one.health != "up");
         let wrong =
             wrong.filter(|one| OWN.iter().any(|own| is_of(&one.scrape_pool, own)) == is_own);
-        let told = wrong.map(|one| format!("{}: {}", one.scrape_url, one.last_error));
-        told.collect::<Vec<_>>()
+        wrong.collect::<Vec<_>>()
     };
     let (own, others, all) = (down(true), down(false), targets.len());
-    if let Some(first) = own.first() {
+    if !own.is_empty() {
         let advice = "a wrong METRICS_TOKEN is answered 401; otherwise see whether it runs";
-        let seen = format!("{} of {all} not up, {first}", own.len());
+        let seen = format!("{} of {all} not up, {}", own.len(), named(&own));
         return Ok(Finding::failed(subject, seen, advice));
     }
     // A job of that name may read another platform, or one of two.
@@ -202,14 +222,33 @@ async fn read(
         let advice = "see that the jobs of monitoring/prometheus.yml find every process of this platform, and not another's";
         return Ok(Finding::failed(subject, seen, advice));
     }
-    Ok(match others.first() {
-        None => Finding::ok(subject, format!("all {all} up")),
-        Some(first) => Finding::warning(
-            subject,
-            format!("{} of {all} not up, {first}", others.len()),
-            "a service without metrics registers with the metadata `metrics: off`",
-        ),
-    })
+    if others.is_empty() {
+        return Ok(Finding::ok(subject, format!("all {all} up")));
+    }
+    let is_of_services = |target: &&Target| is_of(&target.scrape_pool, SERVICES);
+    let advice = if others.iter().all(is_of_services) {
+        "see whether it runs; a service without metrics registers with the metadata `metrics: off`"
+    } else {
+        "see whether it runs, and the page Targets of Prometheus"
+    };
+    let seen = format!("{} of {all} not up, {}", others.len(), named(&others));
+    Ok(Finding::warning(subject, seen, advice))
+}
+
+/// The first of these targets, with what Prometheus says of each.
+fn named(targets: &[&Target]) -> String {
+    let told = targets.iter().take(NAMED).map(|target| {
+        let reason = match target.last_error.as_str() {
+            "" => "not read yet",
+            reason => reason,
+        };
+        format!("{}: {reason}", target.scrape_url)
+    });
+    let told = told.collect::<Vec<_>>().join(", ");
+    match targets.len().saturating_sub(NAMED) {
+        0 => told,
+        more => format!("{told} and {more} more"),
+    }
 }
 
 /// Whether a pool of Prometheus' is of this job. By a `ServiceMonitor` it is called
@@ -226,12 +265,9 @@ async fn rules(patient: &Patient, prometheus: &str) -> Vec<Finding> {
             .into_iter()
             .flat_map(|group| group.rules)
             .collect(),
-        Err(why) => {
-            return vec![Finding::failed(
-                subject,
-                why,
-                "update Prometheus to 2.x or 3.x",
-            )];
+        Err(no_answer) => {
+            let advice = "give the address of Prometheus itself, of the version 2.x or 3.x";
+            return vec![no_answer.finding(subject, advice)];
         }
     };
     let alerts: Vec<_> = rules

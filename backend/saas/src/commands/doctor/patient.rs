@@ -5,9 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
-use saas_config::{Role, Secret, Settings};
+use saas_config::{Origin, Role, Secret, Settings};
 use saas_domain::Clock;
 use saas_registry_client::{ClientError, HttpClient};
+use saas_tls::Peer;
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::{net::lookup_host, sync::OnceCell};
 
@@ -102,6 +103,36 @@ impl Member {
     }
 }
 
+/// Why a list could not be read.
+#[derive(Clone, Debug)]
+pub(super) struct Unlisted {
+    /// One sentence.
+    pub(super) why: String,
+    /// What was answered, if anything was.
+    status: Option<StatusCode>,
+    /// Whether somebody was there who took too long.
+    is_late: bool,
+}
+
+impl Unlisted {
+    fn unasked(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            status: None,
+            is_late: false,
+        }
+    }
+
+    /// What to do.
+    pub(super) fn advice(&self) -> &'static str {
+        if self.is_late || self.status.is_some_and(|status| status.is_server_error()) {
+            "it cannot list what it knows: see what it says of itself among the services, above all of its database, and look into its log"
+        } else {
+            "without the registry core and gateways are not found: check REGISTRY_URL and that it runs, and that SECRET_KEY is the platform's"
+        }
+    }
+}
+
 /// What the registry knows.
 #[derive(Clone, Debug)]
 pub(super) struct Catalogue {
@@ -109,6 +140,16 @@ pub(super) struct Catalogue {
     pub(super) gateways: Vec<Gateway>,
     pub(super) routes: Vec<Route>,
     members: Vec<Member>,
+    /// The platform's services whose processes it could not list, and why.
+    unlisted: Vec<(&'static str, String)>,
+}
+
+impl Catalogue {
+    /// Why the registry could not list the processes of one of the platform's services.
+    pub(super) fn why_unlisted(&self, service: &str) -> Option<&str> {
+        let found = self.unlisted.iter().find(|(named, _)| *named == service);
+        found.map(|(_, why)| why.as_str())
+    }
 }
 
 /// The platform to look at.
@@ -120,7 +161,7 @@ pub(super) struct Patient {
     pub(super) clock: Clock,
     client: HttpClient,
     operator: Result<String, String>,
-    catalogue: OnceCell<Result<Catalogue, String>>,
+    catalogue: OnceCell<Result<Catalogue, Unlisted>>,
 }
 
 impl Patient {
@@ -131,6 +172,7 @@ impl Patient {
         let operator = secret
             .map_err(Failure::from)
             .and_then(|()| operator_token(&settings));
+        settings.registry_urls = registry_urls(&settings);
         let authorities = saas_tls::client_config(settings.tls.ca_file.as_deref())?;
         Ok(Self {
             run: run_file::read(&settings.data_dir).unwrap_or_default(),
@@ -186,13 +228,14 @@ impl Patient {
     }
 
     /// What the registry knows; asked once.
-    pub(super) async fn catalogue(&self) -> &Result<Catalogue, String> {
+    pub(super) async fn catalogue(&self) -> &Result<Catalogue, Unlisted> {
         self.catalogue.get_or_init(|| self.read_catalogue()).await
     }
 
-    async fn read_catalogue(&self) -> Result<Catalogue, String> {
+    async fn read_catalogue(&self) -> Result<Catalogue, Unlisted> {
         let registries = self.registries();
-        let mut last = "neither REGISTRY_URL is set nor does a registry run here".to_owned();
+        let mut last =
+            Unlisted::unasked("neither REGISTRY_URL is set nor does a registry run here");
         for registry in registries {
             match self.catalogue_of(registry).await {
                 Ok(catalogue) => return Ok(catalogue),
@@ -202,15 +245,19 @@ impl Patient {
         Err(last)
     }
 
-    async fn catalogue_of(&self, registry: &str) -> Result<Catalogue, String> {
+    async fn catalogue_of(&self, registry: &str) -> Result<Catalogue, Unlisted> {
         let services = self
             .list::<Service>(&format!("{registry}/v1/services"))
             .await?;
+        let mut unlisted = Vec::new();
         // A registry of the version before does not list gateways.
         let gateways = self
-            .list::<Gateway>(&format!("{registry}/v1/gateways"))
+            .list_if_there::<Gateway>(&format!("{registry}/v1/gateways"))
             .await;
-        let mut gateways = gateways.unwrap_or_default();
+        let mut gateways = gateways.unwrap_or_else(|why| {
+            unlisted.push(("gateway", why));
+            Vec::new()
+        });
         for gateway in &mut gateways {
             if let Some(address) = &gateway.address
                 && !self.is_near(address).await
@@ -223,7 +270,11 @@ impl Patient {
         for service in ["registry", "core"] {
             let url = format!("{registry}/v1/services/{service}/instances");
             // None registered is what another check tells.
-            let instances = self.list::<Instance>(&url).await.unwrap_or_default();
+            let instances = self.list_if_there::<Instance>(&url).await;
+            let instances = instances.unwrap_or_else(|why| {
+                unlisted.push((service, why));
+                Vec::new()
+            });
             members.extend(
                 instances
                     .into_iter()
@@ -248,6 +299,7 @@ impl Patient {
             gateways,
             routes,
             members,
+            unlisted,
         })
     }
 
@@ -269,44 +321,59 @@ impl Patient {
         }
     }
 
+    /// A list that there need not be; why it could not be read if there is one.
+    async fn list_if_there<T: DeserializeOwned>(&self, url: &str) -> Result<Vec<T>, String> {
+        match self.list(url).await {
+            Err(unlisted) if unlisted.status != Some(StatusCode::NOT_FOUND) => Err(unlisted.why),
+            found => Ok(found.unwrap_or_default()),
+        }
+    }
+
     /// All pages of a list, together within the time for one answer.
-    async fn list<T: DeserializeOwned>(&self, url: &str) -> Result<Vec<T>, String> {
+    async fn list<T: DeserializeOwned>(&self, url: &str) -> Result<Vec<T>, Unlisted> {
         let pages = tokio::time::timeout(self.within, self.pages(url));
         let late = |_| {
-            format!(
-                "{url} was not read to its end within {} s",
-                self.within.as_secs()
-            )
+            let within = self.within.as_secs();
+            Unlisted {
+                is_late: true,
+                ..Unlisted::unasked(format!("{url} was not read to its end within {within} s"))
+            }
         };
         pages.await.map_err(late)?
     }
 
-    async fn pages<T: DeserializeOwned>(&self, url: &str) -> Result<Vec<T>, String> {
-        let token = self.operator.as_deref().map_err(Clone::clone)?;
+    async fn pages<T: DeserializeOwned>(&self, url: &str) -> Result<Vec<T>, Unlisted> {
+        let token = self.operator.as_deref().map_err(Unlisted::unasked)?;
         let (mut items, mut cursor) = (Vec::new(), None::<String>);
         loop {
             let page = match &cursor {
                 None => format!("{url}?limit=200"),
                 Some(cursor) => format!("{url}?limit=200&cursor={cursor}"),
             };
-            let answer = self.get(&page, Some(token)).await?;
+            let answer = self.get(&page, Some(token)).await;
+            let answer = answer.map_err(Unlisted::unasked)?;
             let status = answer.status;
             let Some(page) = answer
                 .json::<Page<T>>()
                 .filter(|_| status == StatusCode::OK)
             else {
-                return Err(match status {
+                let why = match status {
                     StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => format!(
                         "{url} answered {status}; SECRET_KEY has to be the same here as there"
                     ),
                     _ => format!("{url} answered {status}"),
+                };
+                return Err(Unlisted {
+                    status: Some(status),
+                    ..Unlisted::unasked(why)
                 });
             };
             items.extend(page.items);
             match page.next_cursor {
                 None => return Ok(items),
                 Some(next) if items.len() >= MOST_ITEMS || cursor.as_ref() == Some(&next) => {
-                    return Err(format!("{url} has no end; look into the registry's log"));
+                    let why = format!("{url} has no end; look into the registry's log");
+                    return Err(Unlisted::unasked(why));
                 }
                 next => cursor = next,
             }
@@ -348,6 +415,18 @@ impl Patient {
     }
 }
 
+/// `REGISTRY_URL`; where it is not set, a registry of these settings would be on this machine.
+fn registry_urls(settings: &Settings) -> Vec<String> {
+    let shown = settings.show();
+    let is_default = shown
+        .iter()
+        .any(|one| one.setting.name == "REGISTRY_URL" && one.origin == Origin::Default);
+    match settings.registry_port {
+        port if is_default && port != 0 => vec![format!("http://127.0.0.1:{port}")],
+        _ => settings.registry_urls.clone(),
+    }
+}
+
 /// A client's failure without the address, which the line names already.
 fn told(error: &ClientError) -> String {
     match error {
@@ -370,6 +449,11 @@ impl Innermost {
         while let Some(source) = at.source() {
             at = source;
         }
-        Self(at.to_string())
+        // The library tells when it looked, in seconds.
+        let expired = at.downcast_ref().and_then(Peer::expired);
+        Self(expired.map_or_else(
+            || at.to_string(),
+            |end| format!("the certificate expired on {}", end.format("%Y-%m-%d")),
+        ))
     }
 }

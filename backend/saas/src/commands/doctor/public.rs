@@ -10,6 +10,8 @@ use super::{
     routes::DISCOVERY,
 };
 
+const RENEW: &str = "renew it, and look why that did not happen by itself";
+
 /// What people reach by https.
 pub(super) struct Place {
     /// The setting that says where it is.
@@ -112,6 +114,10 @@ async fn certificate(patient: &Patient, place: &Place) -> Finding {
     let peer = match met {
         Ok(Ok(peer)) => peer,
         Ok(Err(error)) => {
+            if let Some(end) = Peer::expired(&error) {
+                let seen = format!("the certificate expired on {}", end.format("%Y-%m-%d"));
+                return Finding::failed(subject, seen, RENEW);
+            }
             let advice = "if this place may not reach the public address, look from elsewhere: `saas doctor --only public` with the same PUBLIC_URL and CONSOLE_URL; a private authority is named in TLS_CA_FILE";
             return Finding::failed(subject, error.to_string(), advice);
         }
@@ -124,8 +130,7 @@ async fn certificate(patient: &Patient, place: &Place) -> Finding {
         peer.version
     );
     if peer.is_near_its_end(now) {
-        let advice = "renew it, and look why that did not happen by itself";
-        return Finding::warning(subject, seen, advice);
+        return Finding::warning(subject, seen, RENEW);
     }
     Finding::ok(subject, seen)
 }

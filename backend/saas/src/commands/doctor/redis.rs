@@ -13,7 +13,11 @@ pub(super) async fn look(patient: &Patient) -> Finding {
             "REDIS_URL is not set: each process has a cache of its own, and gateways share limits by demand",
         );
     };
-    let advice = "check REDIS_URL with its password, and that Redis runs and lets this machine in";
+    let advice = if url.expose().starts_with("rediss:") {
+        "check REDIS_URL with its password, that Redis speaks TLS there, that a private authority is named in TLS_CA_FILE, and the host as its certificate does"
+    } else {
+        "check REDIS_URL with its password, and that Redis runs and lets this machine in"
+    };
     let cache = match Cache::redis(url.expose(), patient.settings.tls.ca_file.as_deref()) {
         Ok(cache) => cache,
         Err(error) => {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::{
     finding::Finding,
     patient::{Member, Patient},
+    services::cannot_list,
 };
 
 /// Core by way of a gateway, and an address there that needs no token.
@@ -31,11 +32,18 @@ pub(super) async fn look(patient: &Patient) -> Vec<Finding> {
     let looked = join_all(gateways.map(|gateway| through(patient, gateway))).await;
     let mut findings: Vec<_> = looked.into_iter().flatten().collect();
     if findings.is_empty() {
-        findings.push(Finding::failed(
-            "gateway",
-            "none is known, so no route can be tried",
-            "start one with `saas gateway`, or run this where REGISTRY_URL and SECRET_KEY are set",
-        ));
+        let unlisted = match patient.catalogue().await {
+            Err(error) => Some(error.why.as_str()),
+            Ok(catalogue) => catalogue.why_unlisted("gateway"),
+        };
+        findings.push(match unlisted {
+            Some(why) => cannot_list("gateway", why),
+            None => Finding::failed(
+                "gateway",
+                "none is known, so no route can be tried",
+                "start one with `saas gateway`, or run this where REGISTRY_URL and SECRET_KEY are set",
+            ),
+        });
     }
     if let Ok(catalogue) = patient.catalogue().await {
         for route in catalogue.routes.iter().filter(|route| route.is_enabled) {

@@ -1,5 +1,7 @@
 //! The platform's own processes, and what is registered.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::join_all;
 use http::StatusCode;
 use serde::Deserialize;
@@ -27,23 +29,37 @@ struct Check {
     detail: Option<String>,
 }
 
-const REGISTRY_ADVICE: &str = "without the registry core and gateways are not found: check REGISTRY_URL and that it runs, and that SECRET_KEY is the platform's";
-
 /// Each process: ready or not, and why.
 pub(super) async fn look(patient: &Patient) -> Vec<Finding> {
     let mut findings = Vec::new();
     let members = patient.members().await;
+    let answers = join_all(members.iter().map(|member| ready(patient, member))).await;
+    // One that is not well itself may not know of those that are.
+    let is_sick = |(member, (finding, _)): (&Member, &(Finding, _))| {
+        member.service == "registry" && finding.status == Status::Failed
+    };
+    let is_sick = members.iter().zip(&answers).any(is_sick);
     match patient.catalogue().await {
-        Err(why) => findings.push(Finding::failed("registry", why.clone(), REGISTRY_ADVICE)),
-        Ok(_) => {
+        Err(error) => {
+            findings.push(Finding::failed(
+                "registry",
+                error.why.clone(),
+                error.advice(),
+            ));
+        }
+        Ok(catalogue) => {
             for service in ["registry", "core", "gateway"] {
-                if !members.iter().any(|member| member.service == service) {
-                    findings.push(missing(service));
+                if members.iter().any(|member| member.service == service) {
+                    continue;
                 }
+                let unlisted = catalogue.why_unlisted(service);
+                let unlisted = unlisted.or(is_sick.then_some("it is not ready itself"));
+                findings.push(
+                    unlisted.map_or_else(|| missing(service), |why| cannot_list(service, why)),
+                );
             }
         }
     }
-    let answers = join_all(members.iter().map(|member| ready(patient, member))).await;
     let mut versions = Vec::new();
     for (finding, found) in answers {
         if let Some(version) = found {
@@ -53,6 +69,15 @@ pub(super) async fn look(patient: &Patient) -> Vec<Finding> {
     }
     findings.extend(version::compare(&versions));
     findings
+}
+
+/// Nobody knows whether any runs.
+pub(super) fn cannot_list(service: &str, why: &str) -> Finding {
+    Finding::skipped(
+        service,
+        format!("the registry cannot list any: {why}"),
+        "mend the registry first",
+    )
 }
 
 fn missing(service: &str) -> Finding {
@@ -133,9 +158,21 @@ async fn ready(patient: &Patient, member: &Member) -> (Finding, Option<String>) 
 pub(super) async fn registered(patient: &Patient) -> Vec<Finding> {
     let catalogue = match patient.catalogue().await {
         Ok(catalogue) => catalogue,
-        Err(why) => return vec![Finding::failed("services", why.clone(), REGISTRY_ADVICE)],
+        Err(error) => {
+            let advice = error.advice();
+            return vec![Finding::failed("services", error.why.clone(), advice)];
+        }
     };
-    let mut findings: Vec<_> = catalogue.services.iter().map(service).collect();
+    let routes = catalogue.routes.iter().filter(|route| route.is_enabled);
+    let led_to: BTreeSet<&str> = routes.map(|route| route.service.as_str()).collect();
+    let needed = |name: &str| is_own(name) || led_to.contains(name);
+    let services = catalogue.services.iter();
+    let mut findings: Vec<_> = services
+        .map(|one| service(one, needed(&one.name)))
+        .collect();
+    if let Some(why) = catalogue.why_unlisted("gateway") {
+        findings.push(cannot_list("gateway", why));
+    }
     if catalogue.services.iter().all(|one| is_own(&one.name)) {
         findings.push(Finding::ok(
             "services",
@@ -168,7 +205,8 @@ fn is_own(name: &str) -> bool {
     matches!(name, "core" | "registry" | "gateway")
 }
 
-fn service(service: &Service) -> Finding {
+/// `is_needed` is one of the platform's own, and one to which a route leads.
+fn service(service: &Service, is_needed: bool) -> Finding {
     let counts = &service.instances;
     let subject = &service.name;
     let all = u64::from(counts.up) + u64::from(counts.down) + u64::from(counts.draining);
@@ -177,10 +215,29 @@ fn service(service: &Service) -> Finding {
         let advice = "put it back in service in the console if that is over";
         return Finding::warning(subject, format!("{seen}, taken out of service"), advice);
     }
+    if all == 0 {
+        let seen = "no instance is registered";
+        let advice = "start one, or take the service out of use in the console";
+        return if is_needed {
+            Finding::failed(subject, seen, advice)
+        } else {
+            Finding::warning(subject, seen, advice)
+        };
+    }
     let advice = "look into the log of those that are not: their check fails, or they do not renew";
-    match (counts.up, counts.down) {
-        (0, _) => Finding::failed(subject, seen, format!("start one; {advice}")),
-        (_, 0) => Finding::ok(subject, seen),
+    match (counts.up, counts.down, counts.draining) {
+        (0, 0, draining) => Finding::failed(
+            subject,
+            format!("{seen}, {draining} drained"),
+            "take one back into service with `saas undrain`, or start another",
+        ),
+        (0, _, 0) => Finding::failed(subject, seen, format!("start one; {advice}")),
+        (0, _, draining) => Finding::failed(
+            subject,
+            format!("{seen}, {draining} drained"),
+            format!("take one back into service with `saas undrain`, or start one; {advice}"),
+        ),
+        (_, 0, _) => Finding::ok(subject, seen),
         _ => Finding::warning(subject, seen, advice),
     }
 }
@@ -192,20 +249,26 @@ mod tests {
 
     #[test]
     fn a_service_without_an_instance_that_is_up_fails() {
-        let of = |is_active, up, down, draining| {
+        let whether_needed = |is_needed, is_active, up, down, draining| {
             let instances = Counts { up, down, draining };
             let name = "orders".to_owned();
-            service(&Service {
+            let service = Service {
                 name,
                 is_active,
                 instances,
-            })
-            .status
+            };
+            super::service(&service, is_needed).status
         };
+        let of =
+            |is_active, up, down, draining| whether_needed(true, is_active, up, down, draining);
         assert_eq!(of(true, 2, 0, 1), Status::Ok);
         assert_eq!(of(true, 2, 1, 0), Status::Warning);
         assert_eq!(of(true, 0, 1, 0), Status::Failed);
         assert_eq!(of(true, 0, 0, 0), Status::Failed);
+        assert_eq!(of(true, 0, 0, 1), Status::Failed);
         assert_eq!(of(false, 2, 0, 0), Status::Warning);
+        // To what nobody comes by a route, nobody may come yet.
+        assert_eq!(whether_needed(false, true, 0, 0, 0), Status::Warning);
+        assert_eq!(whether_needed(false, true, 0, 1, 0), Status::Failed);
     }
 }

@@ -1,6 +1,7 @@
 //! Ports that should not be open to strangers.
 
 use futures_util::future::join_all;
+use saas_config::Settings;
 use tokio::{net::TcpStream, time::timeout};
 
 use super::super::{finding::Finding, patient::Patient, public::Place};
@@ -22,11 +23,32 @@ const CLOSED: [(u16, &str); 13] = [
     (10250, "the kubelet"),
 ];
 
+/// What is for everybody: 80 leads to https.
+const PUBLIC: [u16; 2] = [80, 443];
+
+/// The usual ones, and those that the settings name instead.
+fn closed(settings: &Settings) -> Vec<(u16, &'static str)> {
+    let mut all = CLOSED.to_vec();
+    for own in [
+        (settings.gateway_port, "the gateway without TLS"),
+        (settings.registry_port, "the registry"),
+        (settings.core_port, "core"),
+    ] {
+        // 0 is any that is free.
+        let is_known = all.iter().any(|(port, _)| *port == own.0);
+        if own.0 != 0 && !PUBLIC.contains(&own.0) && !is_known {
+            all.push(own);
+        }
+    }
+    all
+}
+
 /// What answers at the public name beside https.
 pub(super) async fn open(patient: &Patient, place: &Place) -> Finding {
     let host = place.host.trim_matches(['[', ']']);
     let subject = format!("ports of {host}");
-    let asked = CLOSED.into_iter().filter(|(port, _)| *port != place.port);
+    let asked = closed(&patient.settings);
+    let asked = asked.into_iter().filter(|(port, _)| *port != place.port);
     let tries = asked.map(|(port, what)| async move {
         let connected = timeout(patient.within, TcpStream::connect((host, port))).await;
         matches!(connected, Ok(Ok(_))).then(|| format!("{port} ({what})"))

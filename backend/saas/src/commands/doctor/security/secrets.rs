@@ -1,6 +1,6 @@
 //! Secrets that could be guessed, and passwords that somebody else may know.
 
-use saas_config::{ConfigError, Environment, Role, Settings};
+use saas_config::{ConfigError, DatabaseKind, Environment, Role, Settings};
 
 use super::super::{
     finding::{Finding, Status},
@@ -11,10 +11,14 @@ use crate::ONE_TIME_PASSWORD_FILE;
 /// A password of a server that only machines type can be long.
 const SHORTEST_PASSWORD: usize = 12;
 
+const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
+
 pub(super) fn look(patient: &Patient) -> Vec<Finding> {
     let settings = &patient.settings;
     let mut findings = vec![environment(settings)];
     findings.extend(strength(patient));
+    findings.extend(rotation(settings));
+    findings.extend(proxies(settings));
     findings.extend(passwords(settings));
     let waiting = settings.data_dir.join(ONE_TIME_PASSWORD_FILE);
     findings.push(if waiting.exists() {
@@ -53,7 +57,9 @@ fn strength(patient: &Patient) -> Vec<Finding> {
     let is_production = settings.environment.is_production();
     let mut as_production = settings.clone();
     as_production.environment = Environment::Production;
-    let is_all_in_one = patient.run.gateway.is_some() && patient.run.core.is_some();
+    let runs_all_in_one = patient.run.gateway.is_some() && patient.run.core.is_some();
+    // Nothing but `saas up` starts on SQLite in production, and it may be stopped at the moment.
+    let is_all_in_one = runs_all_in_one || settings.database_kind() == DatabaseKind::Sqlite;
     as_production.role = if is_all_in_one { Role::Up } else { Role::Core };
     let told = |error: &ConfigError| {
         let status = if is_production {
@@ -66,10 +72,41 @@ fn strength(patient: &Patient) -> Vec<Finding> {
     };
     let complaints: Vec<_> = as_production.validate().iter().map(told).collect();
     if complaints.is_empty() {
-        let seen = "as safe as production demands, secrets strong";
+        let seen = "as safe as production demands, SECRET_KEY and METRICS_TOKEN strong";
         return vec![Finding::ok("settings", seen)];
     }
     complaints
+}
+
+/// A key that is still accepted though it shall go.
+fn rotation(settings: &Settings) -> Option<Finding> {
+    settings.secret_key_previous.as_ref()?;
+    let days = settings.refresh_token_lifetime.as_secs() / SECONDS_OF_A_DAY;
+    Some(Finding::warning(
+        "SECRET_KEY_PREVIOUS",
+        "is set: a rotation is under way, and two keys are accepted",
+        format!(
+            "once SECRET_KEY has been the new one for {days} days (REFRESH_TOKEN_EXPIRE_DAYS) and every registration token was made with it, empty it"
+        ),
+    ))
+}
+
+/// Where somebody else ends TLS, that is whom the gateways see unless they are told to look further.
+fn proxies(settings: &Settings) -> Option<Finding> {
+    let tls = &settings.tls;
+    let is_https = settings
+        .public_url
+        .as_deref()
+        .is_some_and(|url| url.starts_with("https://"));
+    let ends_tls = !tls.certificates.is_empty() || tls.acme.is_some();
+    let is_behind = settings.environment.is_production() && is_https && !ends_tls;
+    (is_behind && settings.trusted_proxies.is_empty()).then(|| {
+        Finding::warning(
+            "TRUSTED_PROXIES",
+            "is empty, though PUBLIC_URL is https and no certificate is set here: every client would have the address of the proxy in front",
+            "set it to the address that the proxy has when the gateways see it",
+        )
+    })
 }
 
 /// Passwords within addresses.
