@@ -98,7 +98,7 @@ pub(super) fn write(
             STANDARD_NO_PAD.encode(body),
         );
         // A body shorter than a line ends the stanza; this one always is.
-        head.push_str(&format!("-> X25519 {share}\n{body}\n"));
+        head.extend(["-> X25519 ", &share, "\n", &body, "\n"]);
     }
     head.push_str("---");
     let tag = hmac::sign(&mac(key), head.as_bytes());
