@@ -99,9 +99,9 @@ class Part:
         self.lint, self.needs, self.report = lint, needs, report
 
 
-def pytest_part(name, title, folder):
+def pytest_part(name, title, folder, *options):
     report = f"test-results/{name}.xml"
-    command = [*SERVERS, *PYTEST, folder, f"--junit-xml={report}"]
+    command = [*SERVERS, *PYTEST, folder, *options, f"--junit-xml={report}"]
     return Part(name, title, command, junit(report), needs=folder, report=report)
 
 
@@ -155,7 +155,8 @@ PARTS = [
         unittests,
     ),
     pytest_part("clients", "Real clients against the real platform", "tests/clients"),
-    pytest_part("operations", "Files and configuration operators use", "tests/operations"),
+    # Mostly they wait for processes to start and end: two files at a time take less than half as long.
+    pytest_part("operations", "Files and configuration operators use", "tests/operations", "-n", "2", "--dist", "loadfile"),
     quickstart("quickstart", "The README's quick start, word for word: one process", "one"),
     quickstart("distributed", "The same on two registries, cores and gateways", "distributed"),
     pytest_part("browser", "The console in a real browser", "tests/browser"),

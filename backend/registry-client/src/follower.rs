@@ -35,6 +35,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Reconnects wait between these, doubling, with jitter, so that a restarted registry is not met
 /// by all gateways in the same millisecond.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// How often is looked, while there is no stream, whether it is to come from elsewhere now.
+const LOOK: Duration = Duration::from_millis(100);
 /// The last good copy is written this long after a change, so that a burst is written once.
 const COPY_DELAY: Duration = Duration::from_millis(500);
 
@@ -111,6 +113,8 @@ enum StreamError {
     NoAddress(&'static str),
     #[error(transparent)]
     Client(#[from] ClientError),
+    #[error("the stream is to come from elsewhere now")]
+    Moved,
     #[error("the stream's address is unusable")]
     Url(#[source] http::Error),
     #[error("{url} answered {status} instead of a stream")]
@@ -232,10 +236,11 @@ async fn follow<T: Table>(
     let mut is_told = false;
     loop {
         turn = turn.wrapping_add(1);
+        let urls = (settings.urls)();
         let before = shared.last_beat.load(Ordering::Relaxed);
         let error = tokio::select! {
             () = settings.shutdown.cancelled() => return,
-            error = connection(&shared, &settings, &client, &version, turn) => error,
+            error = connection(&shared, &settings, &client, &version, &urls, turn) => error,
         };
         let had_life = shared.last_beat.load(Ordering::Relaxed) != before;
         if had_life {
@@ -256,9 +261,17 @@ async fn follow<T: Table>(
         let pause = wait / 2 + Duration::from_millis(u64::from(jitter));
         tokio::select! {
             () = settings.shutdown.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(pause) => wait = (wait * 2).min(BACKOFF.1),
+            () = moved(&settings, &urls) => wait = BACKOFF.0,
         }
-        wait = (wait * 2).min(BACKOFF.1);
+    }
+}
+
+/// Waits until the stream is to come from elsewhere: nobody hopes for an address out of the last good
+/// copy once the present one is known.
+async fn moved(settings: &FollowerSettings, known: &[String]) {
+    while (settings.urls)() == known {
+        tokio::time::sleep(LOOK).await;
     }
 }
 
@@ -268,9 +281,10 @@ async fn connection<T: Table>(
     settings: &FollowerSettings,
     client: &HttpClient,
     version: &watch::Sender<u64>,
+    urls: &[String],
     turn: usize,
 ) -> StreamError {
-    match listen(shared, settings, client, version, turn).await {
+    match listen(shared, settings, client, version, urls, turn).await {
         Ok(never) => match never {},
         Err(error) => error,
     }
@@ -281,13 +295,16 @@ async fn listen<T: Table>(
     settings: &FollowerSettings,
     client: &HttpClient,
     version: &watch::Sender<u64>,
+    urls: &[String],
     turn: usize,
 ) -> Result<std::convert::Infallible, StreamError> {
-    let urls = (settings.urls)();
     let url = urls
         .get(turn % urls.len().max(1))
         .ok_or(StreamError::NoAddress(T::NAME))?;
-    let mut body = open(url, shared, settings, client).await?;
+    let mut body = tokio::select! {
+        body = open(url, shared, settings, client) => body?,
+        () = moved(settings, urls) => return Err(StreamError::Moved),
+    };
     tracing::debug!(table = T::NAME, url, "following the stream");
     let mut decoder = FrameDecoder::default();
     loop {
