@@ -181,14 +181,20 @@ impl Worker {
     }
 
     /// Waits until core is heard from again, if it was heard from a moment ago: while its replicas are
-    /// restarted in turn, the stream moves from one to the next. Whether it is.
+    /// restarted in turn, the stream moves from one to the next. A gateway that has just begun, with
+    /// its last good copy, is about to hear from it for the first time. Whether it is.
     pub async fn until_trust_is_fresh(&self) -> bool {
-        let was_fresh = |ms: u64| ms <= STALE_A_MOMENT_MS;
         let shared = &self.shared;
+        let silent = || {
+            shared
+                .trust
+                .silent_millis()
+                .unwrap_or_else(|| shared.life_ms())
+        };
         let Some(_place) = shared.wait_place() else {
             return false;
         };
-        while shared.trust.silent_millis().is_some_and(was_fresh) {
+        while silent() <= STALE_A_MOMENT_MS {
             tokio::time::sleep(LOOK_AGAIN).await;
             if shared.trust_is_fresh() {
                 return true;
