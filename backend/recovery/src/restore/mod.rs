@@ -80,7 +80,7 @@ fn rebuilt() -> String {
 }
 
 /// Numbers of the change log that were given out after the backup mean something else from now on,
-/// and whom somebody has signed out or shut out since must not come in again: all sign in anew.
+/// and a session that was ended since must not go on: all sign in anew.
 async fn begin_anew(beside: &Beside, clock: &Clock, random: &Random) -> Result<(), RecoveryError> {
     let settings = DatabaseSettings {
         url: beside.url(),
