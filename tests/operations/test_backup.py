@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import resource
 import secrets
 import shutil
 import signal
@@ -238,3 +239,16 @@ def test_an_encrypted_backup_is_read_by_its_key_alone(home, keys):
     # And by age itself.
     plain = subprocess.run(["age", "-d", "-i", str(identity), file], check=True, capture_output=True).stdout
     assert subprocess.run(["zstd", "-t"], input=plain, capture_output=True).returncode == 0
+
+
+def test_without_room_there_is_no_file(home):
+    """A limit on the size of files, in place of a full disk."""
+    with home.runs() as running:
+        running.sign_up("large")
+        home.create()
+        before = home.files()
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+        known = environment(home.data, **home.settings)
+        done = subprocess.run([BINARY, "backup", "create"], env=known, capture_output=True, text=True, restore_signals=False, preexec_fn=limit)
+        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done
+        assert home.files() == before
