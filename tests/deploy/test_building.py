@@ -1,0 +1,53 @@
+"""What it takes to build an image from nothing, and again after a change, which has to be in it."""
+
+import shutil
+import subprocess
+import time
+
+import pytest
+from conftest import VERSION
+from engine import HUB, ROOT
+
+SOURCE = "backend/saas/src/main.rs"
+CORE = ("--build-arg", "SERVICE_NAME=core", "--build-arg", f"VERSION={VERSION}")
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """What git knows of the repository, as a runner has it."""
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in filter(None, tracked.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def test_an_image_built_again_holds_what_was_changed_and_takes_its_dependencies_as_they_were(engine, figures, checkout):
+    engine.stand_in()
+
+    def build(name, *arguments):
+        began = time.monotonic()
+        engine.build(checkout / "docker/Dockerfile.backend", f"{HUB}saas-core:{VERSION}", *CORE, *arguments, context=checkout)
+        figures[f"image saas-core built {name}, s"] = round(time.monotonic() - began)
+
+    def version():
+        return engine.podman("run", "--rm", f"{HUB}saas-core:{VERSION}", "--version")
+
+    build("from nothing", "--no-cache")
+    said = version()
+    build("again, nothing changed")
+    assert version() == said
+
+    main = checkout / SOURCE
+    source = main.read_text()
+    assert source.count("fn main()") == 1
+    head, entry, rest = source.partition("fn main()")
+    signature, brace, body = rest.partition("{")
+    main.write_text(f'{head}{entry}{signature}{brace}\n    println!("changed");{body}')
+    build("again after a change of one file")
+    assert version() == f"changed\n{said}"
+
+    main.write_text(source)
+    build("again after it was taken back")
+    assert version() == said
