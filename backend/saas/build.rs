@@ -1,4 +1,5 @@
-//! Embeds the built console, `frontend/admin/dist`, as a table of paths and bytes.
+//! Embeds the built console, `frontend/admin/dist`, as a table of paths and bytes: of a file that
+//! lies there compressed too, that form alone.
 //!
 //! Without a built console the table is empty, so that checks and tests of the back end need no
 //! Node.js; the gateway then says how to build it.
@@ -9,6 +10,9 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
 };
+
+/// The end of the name under which a file's compressed form lies beside it.
+const COMPRESSED: &str = ".gz";
 
 fn main() -> io::Result<()> {
     let manifest = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
@@ -21,10 +25,19 @@ fn main() -> io::Result<()> {
         // By name, as the look-up's binary search compares them.
         files.sort();
     }
-    let mut table = String::from("static FILES: &[(&str, &[u8])] = &[\n");
-    for (name, file) in &files {
+    let mut table = String::from("static FILES: &[(&str, Embedded)] = &[\n");
+    for (name, file) in files.iter().filter(|(name, _)| !name.ends_with(COMPRESSED)) {
+        let compressed = format!("{name}{COMPRESSED}");
+        let compressed = files.iter().find(|(name, _)| *name == compressed);
+        let (form, file) = match compressed {
+            Some((_, file)) => ("Gzip", file),
+            None => ("Plain", file),
+        };
         let file = file.to_string_lossy();
-        let _ = writeln!(table, "    ({name:?}, include_bytes!({file:?})),");
+        let _ = writeln!(
+            table,
+            "    ({name:?}, Embedded::{form}(include_bytes!({file:?}))),"
+        );
     }
     table.push_str("];\n");
     let out = PathBuf::from(variable("OUT_DIR")?);

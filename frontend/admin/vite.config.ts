@@ -2,11 +2,12 @@ import path from 'node:path';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
 import { apiDocs } from './build/api-docs.ts';
+import { compressed } from './build/compressed.ts';
 
 const gateway = process.env.GATEWAY_URL ?? 'http://127.0.0.1:8000';
 
 export default defineConfig({
-  plugins: [react(), apiDocs()],
+  plugins: [react(), apiDocs(), compressed()],
   resolve: { alias: { '@': path.resolve(import.meta.dirname, 'src') } },
   server: {
     host: '127.0.0.1',

@@ -23,18 +23,29 @@ def checkout(tmp_path):
     return tmp_path
 
 
+def forget(engine):
+    """Removes every image of ours and the layers they were built from. A build that is told to use no
+    layers would leave none for the next one either."""
+    listed = engine.podman("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={HUB}saas-*")
+    names = [name for name in listed.splitlines() if "saas-orders" not in name]
+    if names:
+        engine.podman("rmi", "--force", *names)
+    engine.podman("image", "prune", "--force")
+
+
 def test_an_image_built_again_holds_what_was_changed_and_takes_its_dependencies_as_they_were(engine, figures, checkout):
     engine.stand_in()
+    forget(engine)
 
-    def build(name, *arguments):
+    def build(name):
         began = time.monotonic()
-        engine.build(checkout / "docker/Dockerfile.backend", f"{HUB}saas-core:{VERSION}", *CORE, *arguments, context=checkout)
+        engine.build(checkout / "docker/Dockerfile.backend", f"{HUB}saas-core:{VERSION}", *CORE, context=checkout)
         figures[f"image saas-core built {name}, s"] = round(time.monotonic() - began)
 
     def version():
         return engine.podman("run", "--rm", f"{HUB}saas-core:{VERSION}", "--version")
 
-    build("from nothing", "--no-cache")
+    build("from nothing")
     said = version()
     build("again, nothing changed")
     assert version() == said

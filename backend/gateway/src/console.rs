@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use saas_web::{Embedded, Negotiated};
 
 use crate::phases::Refusal;
 
@@ -23,9 +24,7 @@ const YEAR: &str = "public, max-age=31536000, immutable";
 #[derive(Clone, Debug)]
 pub struct ConsoleFile {
     /// Its content.
-    pub plain: Bytes,
-    /// The same compressed by gzip, if that was prepared.
-    pub gzip: Option<Bytes>,
+    pub content: Embedded,
     /// Its strong validator without quotes, such as a digest; `None`: none is sent.
     pub etag: Option<Box<str>>,
 }
@@ -58,7 +57,15 @@ impl ConsoleFiles {
             (name, (self.0)(name))
         };
         let file = file.ok_or_else(|| Refusal::not_found("the console has no such file"))?;
-        Ok(respond(name, &file, method, headers))
+        let sent = file.content.negotiate(headers).map_err(|error| {
+            tracing::error!(%error, name, "a file in this binary is damaged; install it anew");
+            Refusal::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "something went wrong here; it was logged",
+            )
+        })?;
+        Ok(respond(name, sent, file.etag.as_deref(), method, headers))
     }
 }
 
@@ -68,7 +75,13 @@ impl fmt::Debug for ConsoleFiles {
     }
 }
 
-fn respond(name: &str, file: &ConsoleFile, method: &Method, wished: &HeaderMap) -> Response<Bytes> {
+fn respond(
+    name: &str,
+    sent: Negotiated,
+    etag: Option<&str>,
+    method: &Method,
+    wished: &HeaderMap,
+) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: &'static str| {
@@ -88,34 +101,24 @@ fn respond(name: &str, file: &ConsoleFile, method: &Method, wished: &HeaderMap) 
         header::CACHE_CONTROL,
         if is_hashed { YEAR } else { "no-cache" },
     );
-    let gzip = file.gzip.as_ref();
-    if gzip.is_some() {
-        headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-    }
-    let gzip = gzip.filter(|_| accepts_gzip(wished));
+    headers.extend(sent.headers());
     // Each form of the file needs a validator of its own (RFC 9110, section 8.8.3).
-    let suffix = if gzip.is_some() { "-gzip" } else { "" };
-    let etag = file
-        .etag
-        .as_deref()
-        .map(|etag| format!("\"{etag}{suffix}\""));
+    let suffix = if sent.is_gzip { "-gzip" } else { "" };
+    let etag = etag.map(|etag| format!("\"{etag}{suffix}\""));
     if let Some(etag) = &etag
         && let Ok(value) = HeaderValue::from_str(etag)
     {
         headers.insert(header::ETAG, value);
         if is_known(wished, etag) {
             headers.remove(header::CONTENT_TYPE);
+            headers.remove(header::CONTENT_ENCODING);
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             return response;
         }
     }
-    if gzip.is_some() {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
-    let body = gzip.unwrap_or(&file.plain);
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(sent.body.len()));
     if *method != Method::HEAD {
-        *response.body_mut() = body.clone();
+        *response.body_mut() = sent.body;
     }
     response
 }
@@ -127,23 +130,6 @@ fn is_known(wished: &HeaderMap, etag: &str) -> bool {
                 .split(',')
                 .map(str::trim)
                 .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag)
-        })
-    })
-}
-
-/// Whether `Accept-Encoding` names gzip with a weight above 0.
-fn accepts_gzip(wished: &HeaderMap) -> bool {
-    wished.get_all(header::ACCEPT_ENCODING).iter().any(|value| {
-        value.to_str().is_ok_and(|value| {
-            value.split(',').any(|coding| {
-                let mut parts = coding.split(';').map(str::trim);
-                let is_gzip = parts.next().is_some_and(|c| c.eq_ignore_ascii_case("gzip"));
-                let is_refused = parts.any(|p| {
-                    p.strip_prefix("q=")
-                        .is_some_and(|q| q.trim_end_matches('0') == "0." || q == "0")
-                });
-                is_gzip && !is_refused
-            })
         })
     })
 }
@@ -172,16 +158,18 @@ fn media_type(name: &str) -> &'static str {
 mod tests {
     use super::*;
 
+    const PLAIN: &[u8] = b"let a = 1;";
+    const GZIP: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x49\x2d\x51\x48\x54\xb0\x55\x30\xb4\x06\x00\x64\x95\x31\x96\x0a\x00\x00\x00";
+
     fn console() -> ConsoleFiles {
         ConsoleFiles::new(|name| {
-            let (plain, gzip) = match name {
-                "index.html" => ("<!doctype html>", None),
-                "assets/app-1.js" => ("let a = 1;", Some(Bytes::from_static(b"gz"))),
+            let content = match name {
+                "index.html" => Embedded::Plain(b"<!doctype html>"),
+                "assets/app-1.js" => Embedded::Gzip(GZIP),
                 _ => return None,
             };
             Some(ConsoleFile {
-                plain: plain.into(),
-                gzip,
+                content,
                 etag: Some("d1".into()),
             })
         })
@@ -205,7 +193,7 @@ mod tests {
             assert!(policy.unwrap().contains("frame-ancestors 'none'"));
         }
         let script = get("/assets/app-1.js", None);
-        assert_eq!(script.body(), "let a = 1;");
+        assert_eq!(script.body(), PLAIN);
         assert_eq!(script.headers()[header::CACHE_CONTROL], YEAR);
         let missing = console().answer("/assets/none.js", &Method::GET, &HeaderMap::new());
         assert_eq!(missing.unwrap_err().status(), StatusCode::NOT_FOUND);
@@ -215,14 +203,17 @@ mod tests {
     fn the_compressed_form_is_for_those_who_ask() {
         let path = "/assets/app-1.js";
         for (accept, body) in [
-            ("gzip, br", "gz"),
-            ("br;q=1.0, GZIP;q=0.5", "gz"),
-            ("gzip;q=0", "let a = 1;"),
-            ("gzip;q=0.00", "let a = 1;"),
-            ("br", "let a = 1;"),
+            ("gzip, br", GZIP),
+            ("br;q=1.0, GZIP;q=0.5", GZIP),
+            ("gzip;q=0", PLAIN),
+            ("gzip;q=0.00", PLAIN),
+            ("br", PLAIN),
         ] {
             let answer = get(path, Some((header::ACCEPT_ENCODING, accept)));
             assert_eq!(answer.body(), body, "{accept}");
+            assert_eq!(answer.headers()[header::VARY], "Accept-Encoding");
+            let coding = answer.headers().get(header::CONTENT_ENCODING);
+            assert_eq!(coding.is_some(), body == GZIP, "{accept}");
         }
     }
 

@@ -10,7 +10,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{
-    HeaderValue,
+    HeaderMap, HeaderValue,
     header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE},
 };
 use utoipa::{
@@ -22,10 +22,11 @@ use utoipa::{
     },
 };
 
+use crate::embedded::Embedded;
 use crate::problem::{FieldError, PROBLEM_JSON, Problem, ProblemDocument};
 
 /// Finds a file of the documentation page by its name, such as `scalar.js`.
-pub type DocsFiles = fn(&str) -> Option<&'static [u8]>;
+pub type DocsFiles = fn(&str) -> Option<Embedded>;
 
 /// The name of the bearer token's scheme in the description; for
 /// `security(("bearer" = []))` on an operation.
@@ -95,7 +96,11 @@ pub fn docs(mut openapi: OpenApi, files: Option<DocsFiles>) -> Router {
         .route("/docs/", get(|| async { Redirect::permanent("../docs") }))
         .route(
             "/docs/{file}",
-            get(move |Path(file): Path<String>| async move { asset(&file, files) }),
+            get(
+                move |Path(file): Path<String>, wished: HeaderMap| async move {
+                    asset(&file, files, &wished)
+                },
+            ),
         )
 }
 
@@ -119,14 +124,18 @@ fn html(page: Bytes) -> Response {
         .into_response()
 }
 
-fn asset(file: &str, files: DocsFiles) -> Response {
+fn asset(file: &str, files: DocsFiles, wished: &HeaderMap) -> Response {
     let found = match file {
-        "start.js" => Some(START.as_bytes()),
-        "icon.svg" => Some(ICON.as_bytes()),
+        "start.js" => Some(Embedded::Plain(START.as_bytes())),
+        "icon.svg" => Some(Embedded::Plain(ICON.as_bytes())),
         name => files(name),
     };
-    let Some(bytes) = found else {
+    let Some(embedded) = found else {
         return Problem::not_found("the documentation page has no such file").into_response();
+    };
+    let sent = match embedded.negotiate(wished) {
+        Ok(sent) => sent,
+        Err(error) => return Problem::internal(error).into_response(),
     };
     let content_type = match file.rsplit_once('.').map(|(_, extension)| extension) {
         Some("js") => "text/javascript; charset=utf-8",
@@ -137,9 +146,11 @@ fn asset(file: &str, files: DocsFiles) -> Response {
     };
     let cache = HeaderValue::from_static("public, max-age=3600");
     let content_type = HeaderValue::from_static(content_type);
+    let form: HeaderMap = sent.headers().collect();
     (
         [(CONTENT_TYPE, content_type), (CACHE_CONTROL, cache)],
-        bytes,
+        form,
+        sent.body,
     )
         .into_response()
 }

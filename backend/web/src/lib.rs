@@ -27,6 +27,7 @@ mod address;
 mod body;
 mod context;
 mod docs;
+mod embedded;
 mod extract;
 mod health;
 mod linger;
@@ -45,6 +46,7 @@ pub use context::{
     REQUEST_ID, RequestContext, RequestId, TRACEPARENT, TRACESTATE, TimeLimit, TraceContext,
 };
 pub use docs::{BEARER_SCHEME, DocsFiles, complete, docs};
+pub use embedded::{Embedded, Negotiated};
 pub use extract::{ApiPath, ApiQuery, bearer_token};
 pub use health::{Access, CheckReport, Health, HealthDetail, HealthReport};
 pub use http;

@@ -9,7 +9,7 @@ use std::sync::{
 use saas_domain::{Clock, Random};
 use saas_telemetry::Metrics;
 use saas_web::{
-    Access, Health, StackSettings,
+    Access, Embedded, Health, StackSettings,
     axum::{
         Router,
         body::{Body, to_bytes},
@@ -173,8 +173,8 @@ fn documented(files: Option<saas_web::DocsFiles>) -> Router {
     stack(router.merge(docs(openapi, files)), settings)
 }
 
-fn viewer(name: &str) -> Option<&'static [u8]> {
-    (name == "scalar.js").then_some(b"window.Scalar = {}")
+fn viewer(name: &str) -> Option<Embedded> {
+    (name == "scalar.js").then_some(Embedded::Plain(b"window.Scalar = {}"))
 }
 
 #[tokio::test]

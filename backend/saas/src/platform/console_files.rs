@@ -7,11 +7,8 @@ use crate::console;
 /// The files of the console that was built with the binary.
 pub(crate) fn files() -> ConsoleFiles {
     ConsoleFiles::new(|path| {
-        let plain = console::file(path)?;
-        let compressed = console::file(&format!("{path}.gz"));
         Some(ConsoleFile {
-            plain: bytes::Bytes::from_static(plain),
-            gzip: compressed.map(bytes::Bytes::from_static),
+            content: console::file(path)?,
             etag: None,
         })
     })
