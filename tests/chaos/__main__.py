@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import random
+import signal
 import sys
 import time
 
@@ -26,7 +27,7 @@ RESULTS = ROOT / "test-results"
 # What stands for its kind in the short form, in this order.
 SHORT = {
     "distributed": [
-        "RegistryKilled", "PostgresKilled", "RedisKilled", "CoreKilled", "GatewayKilled", "PostgresSilent", "RedisSilent", "CoreFrozen",
+        "GatewayKilled", "RegistryKilled", "PostgresKilled", "RedisKilled", "CoreKilled", "PostgresSilent", "RedisSilent", "CoreFrozen",
         "RegistryPartitioned", "PostgresSlow", "DiskFull", "GatewayClock", "RollingRestart",
     ],
     "one process": ["UpKilled", "UpDiskFull"],
@@ -43,6 +44,8 @@ def main():
     parser.add_argument("--form", choices=["distributed", "one process"])
     chosen = parser.parse_args()
     seed = chosen.seed if chosen.seed is not None else SHORT_SEED if chosen.short else random.SystemRandom().randrange(1 << 31)
+    # Whoever ends the suite ends it whole.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     print(f"seed {seed}: `--seed {seed}` does the same again", flush=True)
     if not faults.FAKETIME:
         print("without libfaketime no clock is set: install `faketime`", file=sys.stderr)

@@ -131,6 +131,8 @@ class Renamer(Client):
         ledger.sent[key] = ledger.sent.get(key, 0) + 1
         if ledger.judge("core-write", self.ask("PATCH", path, {"name": f"{self.tenant.name} {ledger.sent[key]}"}), 200):
             ledger.named[key] = ledger.sent[key]
+        else:
+            ledger.doubtful[key].add(ledger.sent[key])
 
 
 class Tenants(Client):
@@ -181,7 +183,7 @@ class Revoker(Client):
         # Used at each gateway before, so that each has it among the tokens it has verified.
         for index in range(len(self.caller.gateways)):
             ledger.judge("business-read", self.ask("GET", "/api/orders/whoami", token=token, only=index), 200)
-        answer = self.ask("POST", "/api/core/v1/auth/logout", {}, token)
+        answer = self.ask("POST", "/api/core/v1/auth/logout", None, token)
         if not ledger.judge("sign-in", answer, 200, 204):
             return
         revoked = answer.came

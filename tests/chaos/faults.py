@@ -19,6 +19,8 @@ class Fault:
     spares = frozenset()
     # Gateways may not hear of revocations meanwhile: what is not strict goes on.
     severs_trust = False
+    # Statuses that it excuses beside those of `ledger.EXCUSED`.
+    also = frozenset()
     healed_within = 45.0
 
     def __init__(self, what, rng):
@@ -238,13 +240,14 @@ class RegistryPartitioned(Severed):
     def choose(self):
         self.member = self.rng.choice(self.members("registry"))
         self.words = (self.member.name,)
+        self.how = self.rng.choice(("freeze", "pull"))
 
     @property
     def name(self):
-        return f"partitioned: {self.member.name}"
+        return f"partitioned ({self.how}): {self.member.name}"
 
     def do(self, cable):
-        cable.freeze()
+        getattr(cable, self.how)()
 
 
 class CorePartitioned(RegistryPartitioned):
@@ -281,6 +284,8 @@ class ClockStep(OfOne):
     """The machine's clock is set, and after a while set right. The process is started anew for it, under libfaketime."""
 
     title, lasts, severs_trust = "clock", (3.0, 6.0), True
+    # Tokens end, or have not begun, by one clock and not by the other.
+    also = frozenset({401})
 
     def choose(self):
         super().choose()

@@ -74,7 +74,7 @@ class Postgres(Server):
             shutil.chown(self.folder, "postgres", "postgres")
         data = f"{self.folder}/data"
         initdb = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale", "C.UTF-8"]
-        subprocess.run(["setpriv", *account, *initdb], check=True, stdout=subprocess.DEVNULL, cwd="/")
+        subprocess.run([*TETHER, *account, *initdb], check=True, stdout=subprocess.DEVNULL, cwd="/")
         with open(f"{data}/postgresql.conf", "a") as file:
             file.write(f"{SETTINGS}port = {self.port}\n")
         super().__init__([*account, str(programs / "postgres"), "-D", data], f"{self.folder}/log")
