@@ -3,6 +3,7 @@
 import collections
 import http.client
 import json
+import select
 import time
 
 Outcome = collections.namedtuple("Outcome", "status headers body gateway sent came error")
@@ -29,16 +30,20 @@ class Caller:
             try:
                 return self._once(gateway, method, path, body, headers, sent)
             except ConnectionRefusedError as refused:
-                error = refused
+                error, nobody = refused, gateway if only is not None else None
                 self.at = (self.at + 1) % len(self.gateways)
             except (OSError, http.client.HTTPException) as broken:
                 self._drop(gateway)
                 self.at = (self.at + 1) % len(self.gateways)
                 return Outcome(None, {}, b"", gateway, sent, time.monotonic(), repr(broken))
-        return Outcome(None, {}, b"", None, sent, time.monotonic(), repr(error))
+        return Outcome(None, {}, b"", nobody, sent, time.monotonic(), repr(error))
 
     def _once(self, gateway, method, path, body, headers, sent):
         connection = self.open.get(gateway)
+        # Whoever said goodbye meanwhile is not written to, as any client or proxy looks first.
+        if connection is not None and (connection.sock is None or select.select([connection.sock], [], [], 0)[0]):
+            self._drop(gateway)
+            connection = None
         is_kept = connection is not None
         if not is_kept:
             connection = http.client.HTTPConnection("127.0.0.1", gateway, timeout=self.timeout)

@@ -237,9 +237,11 @@ class RegistryPartitioned(Severed):
     spares, severs_trust = BUSINESS | CORE, False
     lasts = (3.0, 8.0)
 
+    role, of = "registry", ()
+
     def choose(self):
-        self.member = self.rng.choice(self.members("registry"))
-        self.words = (self.member.name,)
+        self.member = self.rng.choice(self.members(self.role))
+        self.words = (*self.of, self.member.name)
         self.how = self.rng.choice(("freeze", "pull"))
 
     @property
@@ -254,10 +256,7 @@ class CorePartitioned(RegistryPartitioned):
     """One core does not reach the database any more."""
 
     spares, severs_trust = BUSINESS | REGISTRY, True
-
-    def choose(self):
-        self.member = self.rng.choice(self.members("core"))
-        self.words = ("postgres of", self.member.name)
+    role, of = "core", ("postgres of",)
 
 
 class DiskFull(OfOne):
