@@ -27,7 +27,7 @@ RESULTS = ROOT / "test-results"
 # What stands for its kind in the short form, in this order.
 SHORT = {
     "distributed": [
-        "GatewayKilled", "RegistryKilled", "PostgresKilled", "RedisKilled", "CoreKilled", "PostgresSilent", "RedisSilent", "CoreFrozen",
+        "GatewayKilled", "RegistryKilled", "PostgresKilled", "RedisKilled", "CoreKilled", "PostgresSilent", "CoreFrozen",
         "RegistryPartitioned", "PostgresSlow", "DiskFull", "GatewayClock", "RollingRestart",
     ],
     "one process": ["UpKilled", "UpDiskFull"],

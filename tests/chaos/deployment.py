@@ -190,7 +190,7 @@ class Distributed(Deployment):
     def build(self):
         self.loop = Loop()
         self.certificates = Certificates(self.folder, free_port())
-        self.certificates.begin(20)
+        self.certificates.begin(8)
         self.postgres, self.redis = Postgres(), Redis()
         names = [f"{role}-{number}" for role in ("registry", "core", "gateway") for number in (1, 2)]
         ports = {name: free_port() for name in names}

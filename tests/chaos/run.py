@@ -57,7 +57,8 @@ class Stage:
             self.what.certificates.step()
         lasts = self.rng.uniform(*fault.lasts)
         if self.is_short:
-            lasts = min(lasts, fault.lasts[0] + 1)
+            # Longer than the second after which trust goes stale.
+            lasts = fault.lasts[0] * 0.6
         self.ledger.also = fault.also
         before = sum(self.ledger.counts.values())
         begun = time.monotonic()
