@@ -1,7 +1,7 @@
 # Every target is a script under scripts/ or one command; `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help up build setup test test-deploy test-vault lint fmt openapi settings bench clean
+.PHONY: help up build setup test test-deploy test-vault chaos lint fmt openapi settings bench clean
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
@@ -26,6 +26,9 @@ test-deploy: ## build the images and run the production stack in containers (roo
 
 test-vault: ## secrets from a real Vault-like server, which is built the first time (long)
 	@scripts/test-vault.sh $(args)
+
+chaos: ## break the platform under load for ten minutes (args="--seed 7 --minutes 60")
+	@scripts/chaos.sh $(args)
 
 lint: ## the quick part of the tests: formatting, lints, licences, types
 	@scripts/test.sh lint

@@ -39,7 +39,7 @@ class Failure(Exception):
 class Process:
     """A started `saas`, whose output is kept for the report of a failure."""
 
-    def __init__(self, name, command, environment):
+    def __init__(self, name, command, environment, **options):
         self.name, self.lines = name, []
         self.started = subprocess.Popen(
             command,
@@ -48,6 +48,7 @@ class Process:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            **options,
         )
         threading.Thread(target=self._read, daemon=True).start()
 

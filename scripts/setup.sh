@@ -6,7 +6,7 @@ need_rust
 need_node
 need_packages gcc libc6-dev mold python3 python3-venv postgresql redis-server nginx-light wrk \
     openssl pebble age zstd openssh-server openssh-client \
-    chromium fonts-noto-cjk curl procps util-linux prometheus prometheus-alertmanager
+    chromium fonts-noto-cjk curl procps util-linux faketime prometheus prometheus-alertmanager
 
 for component in clippy rustfmt; do
     case $component in clippy) tool=clippy ;; rustfmt) tool=fmt ;; esac

@@ -159,6 +159,7 @@ PARTS = [
     pytest_part("operations", "Files and configuration operators use", "tests/operations", "-n", "2", "--dist", "loadfile"),
     quickstart("quickstart", "The README's quick start, word for word: one process", "one"),
     quickstart("distributed", "The same on two registries, cores and gateways", "distributed"),
+    Part("chaos", "Broken under load, it keeps its promises: the short form", [sys.executable, "tests/chaos", "--short"], steps, needs="tests/chaos"),
     pytest_part("browser", "The console in a real browser", "tests/browser"),
 ]
 

@@ -10,6 +10,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import threading
 import time
 
 import pytest
@@ -105,6 +106,38 @@ def test_what_was_saved_comes_back(home):
         # Life goes on.
         running.sign_up("third")
         assert "third" in tenants(running)
+
+
+def test_a_running_platform_hears_that_its_database_was_replaced(tmp_path):
+    """It ends, so that it starts anew on what is there now; whoever asks meanwhile is told to come again."""
+    home = Home(tmp_path, new_database())
+    running = home.runs()
+    with running:
+        running.sign_up("before")
+        file = home.create()["file"]
+        running.sign_up("after")
+        answers, ended = [], threading.Event()
+
+        def ask():
+            while not ended.is_set():
+                try:
+                    answers.append(call("POST", f"{running.core}/v1/auth/login", {"email": "nobody@x.example", "password": "no such kettle"}).status)
+                    answers.append(call("GET", f"{running.registry}/v1/services").status)
+                except OSError:
+                    return  # It has ended.
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        try:
+            assert "restored in" in home.done("backup", "restore", file, "--replace")
+            assert running.process.wait(60) == 1, running.text()
+        finally:
+            ended.set()
+            asking.join(60)
+        assert any("was it restored" in line for line in running.lines), running.text()
+        assert set(answers) <= {200, 401, 503}, sorted(set(answers))
+    with home.runs() as again:
+        assert "before" in tenants(again) and "after" not in tenants(again)
 
 
 def test_the_usual_tools_read_it(tmp_path):

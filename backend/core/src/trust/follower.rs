@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use saas_registry_client::{Table as _, TrustTable, wire::TrustEvent};
 use saas_storage::{ChangePosition, ChangeStream, ChangeWatch, Changes, SystemTx};
-use saas_web::EventId;
+use saas_web::{EventId, Problem};
 use tokio_util::sync::CancellationToken;
 
 use super::{Subject, keys::newer_key, load, snapshot};
@@ -126,7 +126,13 @@ impl Follower {
             // Cached reads, numbers and sessions of the old history mean nothing in the new one.
             tracing::error!("the database was restored while this process ran: stopping");
             self.shutdown.cancel();
-            return Err(Refusal::Internal("a new epoch began".into()));
+            // No defect: whoever asks now is to come again, when this process has started anew.
+            return Err(Problem::unavailable(
+                "database_unavailable",
+                2,
+                "the database has another history than at the start; this process stops",
+            )
+            .into());
         }
         let now = core.clock.now();
         let tx = core.db.system_read("trust.start_over").await?;
@@ -142,7 +148,7 @@ impl Follower {
     fn note_failure(&mut self, refusal: Refusal) {
         if !self.failing {
             self.failing = true;
-            saas_web::Problem::from(refusal)
+            Problem::from(refusal)
                 .title("the change log cannot be followed")
                 .log();
         }
