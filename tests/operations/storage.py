@@ -51,7 +51,8 @@ class Storage:
         self.owner = self._key(iam, "owner", everything)
         self.backup = self._key(iam, "backup", documented_policy("*"))
         # From now on every request has to be signed, and be allowed.
-        urllib.request.urlopen(urllib.request.Request(f"{self.url}/moto-api/reset-auth", b"0", method="POST")).close()
+        strict = urllib.request.Request(f"{self.url}/moto-api/reset-auth", b"0", {"Content-Type": "text/plain"})
+        urllib.request.urlopen(strict).close()
         self.s3 = self._client("s3", *self.owner)
 
     def _key(self, iam, name, policy):
@@ -80,10 +81,10 @@ class Storage:
 
 
 class Line:
-    """A line to the storage. `on_request` sees the head of each connection's bytes as they pass, and may break it.
+    """A line to the storage, which may break.
 
-    It is called with all bytes that this connection carried so far towards the storage, and breaks it by
-    returning false; `on_answer` likewise, with their number.
+    `on_request` is called with all bytes that a connection carried so far towards the storage, and breaks it by
+    returning false; `on_answer` likewise with the number of those that came back.
     """
 
     def __init__(self, port):
