@@ -156,7 +156,35 @@ const MEANINGS: &[(&str, &str)] = &[
     ),
     (
         "BACKUP_RETENTION_DAYS",
-        "`saas backup prune` 保留备份的天数；最新的一份始终保留",
+        "`saas backup prune` 保留全部备份的天数；最新的一份始终保留",
+    ),
+    (
+        "BACKUP_KEEP_DAILY",
+        "此外还按 UTC 保留最近多少个有备份的日子里每天最新的一份；只要有任何一条规则保留，备份就不会删除",
+    ),
+    ("BACKUP_KEEP_WEEKLY", "同上，按周计算，每周从星期一开始"),
+    ("BACKUP_KEEP_MONTHLY", "同上，按月计算"),
+    (
+        "BACKUP_S3_BUCKET",
+        "S3 兼容存储中的存储桶，备份会复制到那里；未设置时只存放在 BACKUP_DIR 中",
+    ),
+    (
+        "BACKUP_S3_PREFIX",
+        "存储桶中备份名称之前的部分，例如 `production`；每个安装都需要自己的位置",
+    ),
+    (
+        "BACKUP_S3_ENDPOINT",
+        "存储的地址，例如 `https://s3.example.com`；未设置时为 AWS 在该区域的地址",
+    ),
+    ("BACKUP_S3_REGION", "存储桶所在的区域"),
+    (
+        "BACKUP_S3_ACCESS_KEY_ID",
+        "有权使用该存储桶的访问密钥 ID；所需权限见 BACKUP.md",
+    ),
+    ("BACKUP_S3_SECRET_ACCESS_KEY", "与之对应的秘密访问密钥"),
+    (
+        "BACKUP_S3_PART_SIZE_MIB",
+        "一次发送多少 MiB，也就是复制所占用的内存；更大的备份按此大小分段发送，5 到 1024",
     ),
     (
         "VAULT_ADDR",

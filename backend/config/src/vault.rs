@@ -108,8 +108,8 @@ fn address(from: &Resolved) -> Result<Option<String>, ConfigError> {
     Ok(address)
 }
 
-/// A name in Vault's tree, without slashes around it.
-fn place(from: &Resolved, name: &'static str) -> Result<Option<String>, ConfigError> {
+/// A name in a tree such as Vault's, without slashes around it.
+pub(crate) fn place(from: &Resolved, name: &'static str) -> Result<Option<String>, ConfigError> {
     from.read(name, |text| {
         let text = text.trim().trim_matches('/');
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);

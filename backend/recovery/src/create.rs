@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 use crate::{
     RecoveryError,
     age::Recipient,
+    bucket::Bucket,
     facts::Facts,
     format::{BackupName, Compression, Content, Engine, Manifest, Writer},
     pipe,
@@ -33,6 +34,8 @@ const CROWDED: TimeDelta = TimeDelta::seconds(10);
 pub struct Making {
     /// Where they go.
     pub place: Directory,
+    /// Where they are copied then, if anywhere.
+    pub copies: Option<Bucket>,
     /// How they are compressed.
     pub compression: Compression,
     /// For whom they are encrypted; for nobody, they are not.
@@ -52,6 +55,8 @@ pub struct Created {
     pub name: BackupName,
     /// Where it is.
     pub path: PathBuf,
+    /// Where its copy is, as `s3://…`.
+    pub copy: Option<String>,
     /// What it says of itself.
     pub manifest: Manifest,
     /// Its size in bytes.
@@ -63,38 +68,50 @@ pub struct Created {
 /// Saves the database as it is at one moment. The platform goes on meanwhile.
 ///
 /// # Errors
-/// When the database or the place cannot be used, or `stop` says so. Then there is no file.
+/// When the database or the place cannot be used, or `stop` says so. Then there is no file, except
+/// with [`RecoveryError::NotCopied`].
 pub async fn create(
     source: &Source,
     making: &Making,
     stop: &Stop,
 ) -> Result<Created, RecoveryError> {
     let began = Instant::now();
-    let (making, stop) = (making.clone(), stop.clone());
-    let (name, path, manifest) = match &source.kind {
+    let (name, path, manifest) = saved(source, making.clone(), stop.clone()).await?;
+    let told = path.metadata();
+    let bytes = told.map_err(|error| sqlite::unusable(&path, error))?.len();
+    let copy = match &making.copies {
+        None => None,
+        Some(bucket) => match bucket.copy(&making.place, &name, stop).await {
+            Ok(()) => Some(bucket.url(&name)),
+            Err(source) => return Err(RecoveryError::NotCopied { path, source }),
+        },
+    };
+    Ok(Created {
+        name,
+        path,
+        copy,
+        manifest,
+        bytes,
+        took: began.elapsed(),
+    })
+}
+
+async fn saved(source: &Source, making: Making, stop: Stop) -> Result<Done, RecoveryError> {
+    match &source.kind {
         Kind::Postgres(server) => {
             let snapshot = Snapshot::take(server.url()).await?;
             let (facts, id, server) = (snapshot.facts.clone(), snapshot.id.clone(), server.clone());
             let work = move || dumped(&server, &id, facts, &making, &stop);
             let done = joined(spawn_blocking(work).await);
             snapshot.end().await;
-            done?
+            done
         }
         Kind::Sqlite(file) => {
             let beside = making.place.path();
             let copy = sqlite::Copy::make(file, beside, &making.clock, &stop).await?;
-            joined(spawn_blocking(move || copied(&copy, &making, &stop)).await)?
+            joined(spawn_blocking(move || copied(&copy, &making, &stop)).await)
         }
-    };
-    let told = path.metadata();
-    let bytes = told.map_err(|error| sqlite::unusable(&path, error))?.len();
-    Ok(Created {
-        name,
-        path,
-        manifest,
-        bytes,
-        took: began.elapsed(),
-    })
+    }
 }
 
 type Done = (BackupName, PathBuf, Manifest);

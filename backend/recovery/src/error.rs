@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{format::FormatError, place::PlaceError};
+use crate::{bucket::BucketError, format::FormatError, place::PlaceError};
 
 /// Why a backup or a restore did not come about. Nothing was changed where it does not say so.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,17 @@ pub enum RecoveryError {
     /// Where backups lie cannot be used.
     #[error(transparent)]
     Place(#[from] PlaceError),
+    /// Where copies of them lie cannot be used.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    /// It was made, and not copied.
+    #[error("the backup {} is made, but not copied to the bucket, which `saas backup upload` does once this is mended: {source}", path.display())]
+    NotCopied {
+        /// Where it is.
+        path: PathBuf,
+        /// Why not.
+        source: BucketError,
+    },
     /// It is no backup that can be used.
     #[error("{}: {source}", path.display())]
     Format {

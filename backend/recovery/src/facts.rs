@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use saas_security::FileSeal;
+use sqlx::{Database, Executor, FromRow, IntoArguments};
 use uuid::Uuid;
 
 use crate::format::{Content, Engine, FORMAT, Manifest, TableSummary};
@@ -17,15 +18,33 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// Of a database that was not looked at yet.
-    pub(crate) fn none() -> Self {
-        Self {
-            server: String::new(),
-            migrations: Vec::new(),
-            installation: Uuid::nil(),
-            epoch: 0,
-            taken_at: DateTime::UNIX_EPOCH,
-        }
+    /// Reads them from either database.
+    ///
+    /// # Errors
+    /// When it does not answer, or is none of the platform's.
+    pub(crate) async fn read<DB: Database>(
+        connection: &mut DB::Connection,
+        server: String,
+        taken_at: DateTime<Utc>,
+    ) -> Result<Self, sqlx::Error>
+    where
+        for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+        DB::Arguments: IntoArguments<DB>,
+        for<'r> (String,): FromRow<'r, DB::Row>,
+        for<'r> (Uuid, i64): FromRow<'r, DB::Row>,
+    {
+        let names = "SELECT version FROM seaql_migrations ORDER BY version";
+        let names: Vec<(String,)> = sqlx::query_as(names).fetch_all(&mut *connection).await?;
+        let known = sqlx::query_as("SELECT id, epoch FROM installation");
+        let known: Option<(Uuid, i64)> = known.fetch_optional(&mut *connection).await?;
+        let (installation, epoch) = known.unwrap_or_default();
+        Ok(Self {
+            server,
+            migrations: names.into_iter().map(|(name,)| name).collect(),
+            installation,
+            epoch,
+            taken_at,
+        })
     }
 
     pub(crate) fn manifest(

@@ -1,10 +1,11 @@
 //! Backup, restore, and the proof that the one leads to the other.
 //!
 //! A [`Source`] is a database, a [`Directory`] a place for backups. [`create()`] saves the one into
-//! the other; [`Backup`] is such a file, which is verified before anybody relies on it; [`plan`] and
+//! the other, a [`Bucket`] may have copies of it; [`Backup`] is such a file, which is verified before anybody relies on it; [`plan`] and
 //! [`restore()`] make it the database again.
 
 pub mod age;
+mod bucket;
 mod create;
 mod error;
 mod facts;
@@ -20,11 +21,12 @@ mod sqlite;
 mod stop;
 mod verify;
 
+pub use bucket::{Bucket, BucketError, BucketSettings, Credentials, Fetched};
 pub use create::{Created, Making, create};
 pub use error::RecoveryError;
 pub use place::{Directory, PlaceError};
 pub use restore::{Allowed, Plan, Restored, plan, restore};
-pub use retention::surplus;
+pub use retention::{Keeping, Reason, Verdict, judge};
 pub use source::Source;
 pub use stop::Stop;
 pub use verify::Backup;

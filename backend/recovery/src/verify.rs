@@ -22,6 +22,8 @@ pub struct Backup {
     pub path: PathBuf,
     /// Its name.
     pub name: BackupName,
+    /// What it is called when something is said of it.
+    pub(crate) told: PathBuf,
     identity: Option<Identity>,
 }
 
@@ -39,12 +41,22 @@ impl Backup {
             path: path.to_owned(),
             source,
         })?;
-        let path = path.to_owned();
-        Ok(Self {
-            path,
+        Ok(Self::called(path, name, path, identity))
+    }
+
+    /// The same where the file is called otherwise than the backup is known.
+    pub(crate) fn called(
+        path: &Path,
+        name: BackupName,
+        told: &Path,
+        identity: Option<Identity>,
+    ) -> Self {
+        Self {
+            path: path.to_owned(),
             name,
+            told: told.to_owned(),
             identity,
-        })
+        }
     }
 
     /// What its end says it is; nothing of the content is looked at.
@@ -89,11 +101,11 @@ impl Backup {
         let file = self.open()?;
         let reader = match (self.name.is_encrypted, &self.identity) {
             (false, _) => Reader::new(file, self.name.compression),
-            (true, None) => return Err(RecoveryError::NoIdentity(self.path.clone())),
+            (true, None) => return Err(RecoveryError::NoIdentity(self.told.clone())),
             (true, Some(identity)) => {
                 let decrypted = Decryptor::new(file, identity);
                 let decrypted = decrypted.map_err(|source| RecoveryError::Encryption {
-                    path: self.path.clone(),
+                    path: self.told.clone(),
                     source,
                 })?;
                 Reader::new(decrypted, self.name.compression)
@@ -116,12 +128,12 @@ impl Backup {
     }
 
     fn open(&self) -> Result<File, RecoveryError> {
-        File::open(&self.path).map_err(|source| unusable(&self.path, source))
+        File::open(&self.path).map_err(|source| unusable(&self.told, source))
     }
 
     fn fault(&self, source: crate::format::FormatError) -> RecoveryError {
         RecoveryError::Format {
-            path: self.path.clone(),
+            path: self.told.clone(),
             source,
         }
     }

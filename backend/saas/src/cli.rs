@@ -110,22 +110,29 @@ pub enum Backup {
     /// Save the database as it is at one moment, while the platform goes on.
     ///
     /// The backup gets its name only when it is whole and on the disk. PostgreSQL is saved by its own
-    /// `pg_dump`, which has to be on this machine.
+    /// `pg_dump`, which has to be on this machine. With BACKUP_S3_BUCKET, it is then copied there.
     Create(Output),
-    /// List the backups in BACKUP_DIR, newest first.
+    /// Copy those backups to BACKUP_S3_BUCKET that are not there yet.
+    Upload,
+    /// List the backups in BACKUP_DIR and in BACKUP_S3_BUCKET, newest first.
     List(Output),
     /// Read backups to their end and compare everything in them with what they say of themselves.
     Verify {
-        /// Which; the newest one in BACKUP_DIR unless named.
+        /// Which, as a path or as s3://BUCKET/KEY, which is fetched to be read and not kept; the newest
+        /// one in BACKUP_DIR unless named.
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
-        /// Every one in BACKUP_DIR.
+        /// Every one in BACKUP_DIR, and every one in BACKUP_S3_BUCKET.
         #[arg(long, conflicts_with = "files")]
         all: bool,
     },
-    /// Remove backups that are older than BACKUP_RETENTION_DAYS; never the newest one.
+    /// Remove backups that no rule keeps, in BACKUP_DIR and in BACKUP_S3_BUCKET; never the newest one
+    /// of either.
+    ///
+    /// Kept is what is not older than BACKUP_RETENTION_DAYS, and the newest of as many days, weeks and
+    /// months as BACKUP_KEEP_DAILY, BACKUP_KEEP_WEEKLY and BACKUP_KEEP_MONTHLY say.
     Prune {
-        /// Only say which.
+        /// Only say what would be removed, and why the others are kept.
         #[arg(long)]
         dry_run: bool,
     },
@@ -140,7 +147,7 @@ pub enum Backup {
 /// `saas backup restore …`
 #[derive(Debug, clap::Args)]
 pub struct Restore {
-    /// The backup.
+    /// The backup, as a path or as s3://BUCKET/KEY, which is fetched into BACKUP_DIR first.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Look at everything, say what would be done, and change nothing.

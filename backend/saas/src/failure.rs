@@ -90,6 +90,7 @@ correctable_from!(
     saas_telemetry::StartError,
     saas_security::KeyError,
     saas_recovery::PlaceError,
+    saas_recovery::BucketError,
     saas_recovery::RecoveryError,
     saas_tls::TlsError,
     saas_vault::VaultError

@@ -24,6 +24,7 @@ mod trailer;
 mod writer;
 
 pub use compression::Compression;
+pub(crate) use manifest::hex;
 pub use manifest::{Content, Engine, FORMAT, Manifest, TableSummary};
 pub use name::{BackupName, NoBackupName};
 pub use reader::{FormatError, Reader};

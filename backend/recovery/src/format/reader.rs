@@ -146,8 +146,8 @@ impl Manifest {
     }
 }
 
-fn known(found: Option<(Manifest, usize)>) -> Result<Manifest, FormatError> {
-    let (manifest, _) = found.ok_or(FormatError::CutShort)?;
+fn known(found: Option<Manifest>) -> Result<Manifest, FormatError> {
+    let manifest = found.ok_or(FormatError::CutShort)?;
     if manifest.format > FORMAT {
         return Err(FormatError::Newer(manifest.format));
     }

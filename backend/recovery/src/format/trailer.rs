@@ -28,8 +28,8 @@ pub(super) fn write(manifest: &Manifest, compression: Compression) -> Vec<u8> {
     }
 }
 
-/// The manifest at the end of these last bytes of a backup, and how many bytes it takes there.
-pub(super) fn read(end: &[u8], compression: Compression) -> Option<(Manifest, usize)> {
+/// The manifest at the end of these last bytes of a backup.
+pub(super) fn read(end: &[u8], compression: Compression) -> Option<Manifest> {
     let (head, tail): (&[u8], &[u8]) = match compression {
         Compression::Zstd => (&SKIPPABLE, &[]),
         Compression::Gzip => (&MEMBER, &EMPTY),
@@ -45,12 +45,7 @@ pub(super) fn read(end: &[u8], compression: Compression) -> Option<(Manifest, us
             before.ends_with(&[head, &size].concat())
         }
     };
-    let extra = match compression {
-        Compression::Gzip => 0,
-        Compression::Zstd => 4,
-    };
-    let manifest = serde_json::from_slice(json).ok().filter(|_| is_begun)?;
-    Some((manifest, head.len() + extra + length + DIGITS + tail.len()))
+    serde_json::from_slice(json).ok().filter(|_| is_begun)
 }
 
 fn ascii(json: &str) -> String {

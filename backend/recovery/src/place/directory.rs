@@ -109,10 +109,18 @@ impl Directory {
     /// # Errors
     /// [`PlaceError::File`], or [`PlaceError::Taken`] if another process begins the same.
     pub fn begin(&self, name: &BackupName) -> Result<Unfinished, PlaceError> {
-        self.sweep();
         if self.file(name).exists() {
             return Err(PlaceError::Taken(self.file(name)));
         }
+        self.begin_beside(name)
+    }
+
+    /// The same for a backup of which another copy may be here.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin) has them.
+    pub fn begin_beside(&self, name: &BackupName) -> Result<Unfinished, PlaceError> {
+        self.sweep();
         let partial = self.path.join(format!(".{name}{PARTIAL}"));
         let mut options = OpenOptions::new();
         let opened = options
@@ -187,6 +195,11 @@ impl Directory {
 }
 
 impl Unfinished {
+    /// Where it is for now.
+    pub fn path(&self) -> &Path {
+        &self.partial
+    }
+
     /// Makes it a backup: on the disk first, then under its name. What is there under that name is
     /// left alone.
     ///

@@ -1,8 +1,7 @@
 //! One moment of the database, which several programs look at.
 
 use chrono::{DateTime, Utc};
-use sqlx::{Connection as _, PgConnection, Row as _};
-use uuid::Uuid;
+use sqlx::{Connection as _, PgConnection, Postgres, Row as _};
 
 use crate::{RecoveryError, facts::Facts};
 
@@ -39,30 +38,10 @@ impl Snapshot {
         .await?;
         let (id, server): (String, String) = (row.try_get(0)?, row.try_get(1)?);
         let taken_at: DateTime<Utc> = row.try_get(2)?;
-        let rows = sqlx::query("SELECT version FROM seaql_migrations ORDER BY version")
-            .fetch_all(&mut connection)
-            .await?;
-        let migrations = rows
-            .iter()
-            .map(|row| row.try_get(0))
-            .collect::<Result<_, _>>()?;
-        let row = sqlx::query("SELECT id, epoch FROM installation")
-            .fetch_optional(&mut connection)
-            .await?;
-        let (installation, epoch): (Uuid, i64) = match row {
-            Some(row) => (row.try_get(0)?, row.try_get(1)?),
-            None => (Uuid::nil(), 0),
-        };
         Ok(Self {
+            facts: Facts::read::<Postgres>(&mut connection, server, taken_at).await?,
             connection,
             id,
-            facts: Facts {
-                server,
-                migrations,
-                installation,
-                epoch,
-                taken_at,
-            },
         })
     }
 

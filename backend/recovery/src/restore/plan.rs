@@ -50,7 +50,7 @@ pub async fn plan(
         crate::create::joined(work.await)?
     };
     if !allowed.any_seal && !manifest.is_sealed(seal) {
-        return Err(RecoveryError::Seal(backup.path.clone()));
+        return Err(RecoveryError::Seal(backup.told.clone()));
     }
     if manifest.engine != target.engine() {
         return Err(match manifest.engine {

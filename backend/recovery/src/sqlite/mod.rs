@@ -8,15 +8,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use ring::digest::{Context, SHA256};
 use rustix::fs::{FlockOperation, flock};
 use saas_domain::Clock;
 use sqlx::{
-    AssertSqlSafe, Connection as _, Row as _, SqliteConnection, TypeInfo as _, Value as _,
+    AssertSqlSafe, Connection as _, Row as _, Sqlite, SqliteConnection, TypeInfo as _, Value as _,
     ValueRef as _, sqlite::SqliteConnectOptions,
 };
-use uuid::Uuid;
 
 use crate::{
     RecoveryError,
@@ -27,8 +26,7 @@ use crate::{
 
 /// A copy of the database, gone with this.
 pub(crate) struct Copy {
-    path: PathBuf,
-    _lock: File,
+    file: Scratch,
     pub(crate) facts: Facts,
     pub(crate) tables: BTreeMap<String, TableSummary>,
 }
@@ -45,7 +43,36 @@ impl Copy {
         stop: &Stop,
     ) -> Result<Self, RecoveryError> {
         let taken_at = clock.now();
-        let (process, moment) = (std::process::id(), taken_at.timestamp_micros());
+        let scratch = Scratch::make(beside, taken_at)?;
+        let mut from = connect(file).await?;
+        sqlx::query("VACUUM INTO ?")
+            .bind(scratch.path.to_string_lossy().into_owned())
+            .execute(&mut from)
+            .await
+            .map_err(RecoveryError::Database)?;
+        let _ = from.close().await;
+        Ok(Self {
+            facts: facts(&scratch.path, taken_at).await?,
+            tables: summaries(&scratch.path, stop).await?,
+            file: scratch,
+        })
+    }
+
+    pub(crate) fn open(&self) -> Result<File, RecoveryError> {
+        let path = &self.file.path;
+        File::open(path).map_err(|source| unusable(path, source))
+    }
+}
+
+/// A file of this process's own, gone with this.
+struct Scratch {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Scratch {
+    fn make(beside: &Path, now: DateTime<Utc>) -> Result<Self, RecoveryError> {
+        let (process, moment) = (std::process::id(), now.timestamp_micros());
         let path = beside.join(format!(".saas_copy_{process}_{moment}.partial"));
         // Made first, so that nobody else may ever read it; locked, so that it is known to be in use.
         let mut options = OpenOptions::new();
@@ -54,34 +81,14 @@ impl Copy {
             flock(&file, FlockOperation::NonBlockingLockExclusive)?;
             Ok(file)
         });
-        let lock = lock.map_err(|source| unusable(&path, source))?;
-        let mut copy = Self {
-            path,
-            _lock: lock,
-            facts: Facts::none(),
-            tables: BTreeMap::new(),
-        };
-        let mut from = connect(file).await?;
-        sqlx::query("VACUUM INTO ?")
-            .bind(copy.path.to_string_lossy().into_owned())
-            .execute(&mut from)
-            .await
-            .map_err(RecoveryError::Database)?;
-        let _ = from.close().await;
-        copy.facts = Facts {
-            taken_at,
-            ..facts(&copy.path).await?
-        };
-        copy.tables = summaries(&copy.path, stop).await?;
-        Ok(copy)
-    }
-
-    pub(crate) fn open(&self) -> Result<File, RecoveryError> {
-        File::open(&self.path).map_err(|source| unusable(&self.path, source))
+        match lock {
+            Ok(lock) => Ok(Self { path, _lock: lock }),
+            Err(source) => Err(unusable(&path, source)),
+        }
     }
 }
 
-impl Drop for Copy {
+impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
     }
@@ -116,34 +123,17 @@ pub(crate) async fn run_on(file: &Path, statements: &str) -> Result<(), Recovery
     done.map(drop).map_err(RecoveryError::Database)
 }
 
-/// What the database in this file says of itself.
+/// What the database in this file, of this moment, says of itself.
 ///
 /// # Errors
 /// When it is none of the platform's.
-pub(crate) async fn facts(file: &Path) -> Result<Facts, RecoveryError> {
+async fn facts(file: &Path, taken_at: DateTime<Utc>) -> Result<Facts, RecoveryError> {
     let mut connection = connect(file).await?;
     let read = async {
         let server: String = sqlx::query_scalar("SELECT sqlite_version()")
             .fetch_one(&mut connection)
             .await?;
-        let migrations =
-            sqlx::query_scalar("SELECT version FROM seaql_migrations ORDER BY version")
-                .fetch_all(&mut connection)
-                .await?;
-        let row = sqlx::query("SELECT id, epoch FROM installation")
-            .fetch_optional(&mut connection)
-            .await?;
-        let (installation, epoch): (Uuid, i64) = match row {
-            Some(row) => (row.try_get(0)?, row.try_get(1)?),
-            None => (Uuid::nil(), 0),
-        };
-        Ok(Facts {
-            server,
-            migrations,
-            installation,
-            epoch,
-            taken_at: DateTime::UNIX_EPOCH,
-        })
+        Facts::read::<Sqlite>(&mut connection, server, taken_at).await
     };
     let facts = read.await.map_err(RecoveryError::Database);
     let _ = connection.close().await;

@@ -4,13 +4,21 @@ use std::process::ExitCode;
 
 use saas_config::{DatabaseKind, Settings};
 use saas_domain::{Clock, Random};
-use saas_recovery::{Allowed, Backup, Plan, Source, plan, restore};
+use saas_recovery::{Allowed, Backup, Bucket, Fetched, Plan, Source, plan, restore};
 
-use super::{identity, seal, stoppable, told::size};
+use super::{bucket::needed, identity, place, seal, stoppable, told::size};
 use crate::{DataDir, Failure, cli, commands::print};
 
 pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCode, Failure> {
-    let backup = Backup::new(&command.file, identity(settings)?)?;
+    let identity = identity(settings)?;
+    let fetched = match command.file.to_str().filter(|text| Bucket::is_url(text)) {
+        Some(url) => Some(fetched(settings, url)?),
+        None => None,
+    };
+    let backup = match &fetched {
+        Some(fetched) => fetched.backup(identity.clone()),
+        None => Backup::new(&command.file, identity.clone())?,
+    };
     let target = Source::new(settings.database_url.expose())?;
     let allowed = Allowed {
         replace: command.replace,
@@ -27,6 +35,11 @@ pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCod
         print("nothing was changed\n")?;
         return Ok(ExitCode::SUCCESS);
     }
+    // Only what was found sound gets a name.
+    let backup = match fetched {
+        Some(fetched) => Backup::new(&fetched.keep()?, identity)?,
+        None => backup,
+    };
     let (clock, random) = (Clock::system(), Random::os());
     let restored =
         stoppable(async |stop| restore(&backup, &target, &plan, &clock, &random, stop).await)?;
@@ -43,6 +56,12 @@ pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCod
         restored.took.as_secs_f64()
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The object at this address, in BACKUP_DIR.
+fn fetched(settings: &Settings, url: &str) -> Result<Fetched, Failure> {
+    let (place, bucket) = (place(settings)?, needed(settings)?);
+    stoppable(async |stop| bucket.fetch(url, &place, stop).await)
 }
 
 fn tell(plan: &Plan) -> Result<(), Failure> {
