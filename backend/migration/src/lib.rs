@@ -12,6 +12,7 @@ mod m0002_people;
 mod m0003_demand;
 mod m0004_gateway_address;
 mod m0005_invitations;
+mod m0006_recovery_runs;
 mod roles;
 mod tables;
 
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_demand::Migration),
             Box::new(m0004_gateway_address::Migration),
             Box::new(m0005_invitations::Migration),
+            Box::new(m0006_recovery_runs::Migration),
         ]
     }
 }
