@@ -76,6 +76,11 @@ impl Copy {
         Ok(copy)
     }
 
+    /// Its address as a database.
+    pub(crate) fn url(&self) -> String {
+        format!("sqlite://{}", self.path.display())
+    }
+
     pub(crate) fn open(&self) -> Result<File, RecoveryError> {
         File::open(&self.path).map_err(|source| unusable(&self.path, source))
     }
@@ -84,6 +89,8 @@ impl Copy {
 impl Drop for Copy {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
+        // Of who was stopped while changing it.
+        let _ = fs::remove_file(self.path.with_extension("partial-journal"));
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod listed;
 mod restore;
+mod restored;
 mod told;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -34,6 +35,7 @@ pub(crate) fn run(command: &cli::Backup) -> Result<ExitCode, Failure> {
         cli::Backup::Verify { files, all } => verified(&settings, files, *all),
         cli::Backup::Prune { dry_run } => pruned(&settings, *dry_run),
         cli::Backup::Restore(restore) => restore::run(&settings, restore),
+        cli::Backup::Restored => restored::run(&settings),
     }
 }
 
@@ -46,7 +48,9 @@ fn seal(settings: &Settings) -> Result<FileSeal, Failure> {
 }
 
 /// Runs work that Ctrl-C and SIGTERM stop without leaving anything half behind.
-fn stoppable<T>(work: impl AsyncFnOnce(&Stop) -> Result<T, RecoveryError>) -> Result<T, Failure> {
+pub(super) fn stoppable<T>(
+    work: impl AsyncFnOnce(&Stop) -> Result<T, RecoveryError>,
+) -> Result<T, Failure> {
     block_on(async {
         let stop = Stop::default();
         let (mut interrupt, mut terminate) = (
