@@ -25,7 +25,7 @@ class Platform:
     """Two of each, each of the one version or the other. Ports and data directories stay."""
 
     def __init__(self, folder):
-        self.folder, self.programs, self.versions = folder, {}, {}
+        self.folder, self.programs, self.started = folder, {}, 0
         self.ports = {name: free_port() for name in PARTS}
         self.urls = {name: f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
         self.edge = Edge([name for name in PARTS if name.startswith("gateway")])
@@ -53,8 +53,9 @@ class Platform:
     def start(self, name, binary):
         role = name.split("-")[0]
         known = self.settings | {"DATA_DIR": str(self.folder / name), f"{role.upper()}_PORT": str(self.ports[name])}
-        self.programs[name] = Program(f"{name}-{len(self.versions)}", [binary, role], self.folder, known)
-        self.versions[name, len(self.versions)] = binary
+        # A log of its own for each.
+        self.started += 1
+        self.programs[name] = Program(f"{name}-{self.started}", [binary, role], self.folder, known)
 
     def ready(self, name):
         program = self.programs[name]
