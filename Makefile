@@ -1,13 +1,13 @@
 # Every target is a script under scripts/ or one command; `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help up build setup test test-deploy test-vault chaos lint fmt openapi settings bench clean
+.PHONY: help up build setup test test-deploy test-upgrade test-vault chaos lint fmt openapi settings bench clean
 MAKEFLAGS += --no-print-directory
 
 help: ## list the targets
 	@echo "Start here:  make up     then open the address it prints"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: ## build console and binary, then run the whole platform (data in ./data)
 	@scripts/up.sh
@@ -23,6 +23,9 @@ test: ## install what is missing, run every test, say what ran (only="rust docs"
 
 test-deploy: ## build the images and run the production stack in containers (root; long)
 	@scripts/test-deploy.sh $(args)
+
+test-upgrade: ## the version before and this one side by side under traffic; builds that first (long)
+	@scripts/test-upgrade.sh $(args)
 
 test-vault: ## secrets from a real Vault-like server, which is built the first time (long)
 	@scripts/test-vault.sh $(args)

@@ -227,7 +227,7 @@ replace() {
     fi
     if [ "${2:-}" = migrate ]; then
         failed=migrate
-        quietly within "$((limit * 4))" docker compose -f docker-compose.prod.yml run --rm -T migrate || return 1
+        quietly within "$((limit * 4))" docker compose -f docker-compose.prod.yml run --rm -T --no-deps migrate || return 1
         say "the database's schema is that of $1"
         may_go_on || return 1
     fi

@@ -1,13 +1,19 @@
 """The Compose files and what belongs to them, read; tests/deploy runs them."""
 
+import os
 import pathlib
 import re
+import subprocess
+import sys
 
 import pytest
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PRODUCTION, DEVELOPMENT = (yaml.safe_load((ROOT / f"docker-compose{form}.yml").read_text()) for form in (".prod", ""))
+PRODUCTION, DEVELOPMENT, ARCHIVE = (
+    yaml.safe_load((ROOT / f"docker-compose{form}.yml").read_text()) for form in (".prod", "", ".archive")
+)
+SHELLCHECK = pathlib.Path(sys.executable).parent / "shellcheck"
 EXAMPLE = dict(
     line.split("=", 1) for line in (ROOT / ".env.prod.example").read_text().splitlines() if line and not line.startswith("#")
 )
@@ -73,6 +79,20 @@ def test_every_service_is_confined_and_limited(name):
             assert condition == {"condition": wanted}, dependency
     grace = service["stop_grace_period"]
     assert (60 if grace == "1m" else int(grace.rstrip("s"))) > int(EXAMPLE["SHUTDOWN_GRACE_SECONDS"]) + 10
+
+
+def test_the_archive_adds_to_postgresql_and_takes_nothing_away():
+    [(name, added)] = ARCHIVE["services"].items()
+    usual = PRODUCTION["services"][name]
+    assert set(added) == {"command", "volumes"}
+    # A list of words is replaced as a whole, one of volumes is added to.
+    assert added["command"][: len(usual["command"])] == usual["command"]
+    settings = dict(word.split("=", 1) for word in added["command"][len(usual["command"]) :] if word != "-c")
+    assert settings == {"archive_mode": "on", "archive_timeout": "60", "archive_command": 'archive push "%p" "%f"'}
+    script, inside = added["volumes"][1].removesuffix(":ro").split(":")
+    assert inside == "/usr/local/bin/archive" and os.access(ROOT / script, os.X_OK)
+    done = subprocess.run([SHELLCHECK, ROOT / script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout
 
 
 def test_images_of_others_have_a_fixed_version_and_ours_follow_one_variable():

@@ -12,12 +12,15 @@ mod m0002_people;
 mod m0003_demand;
 mod m0004_gateway_address;
 mod m0005_invitations;
+mod m0006_recovery_runs;
+mod rehearse;
 mod roles;
 mod tables;
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DatabaseTransaction};
 use sea_orm_migration::{MigrationStatus, prelude::*};
 
+pub use rehearse::{Blocks, Rehearsed, TableLock, rehearse};
 pub use roles::roles_sql;
 pub use tables::{Belongs, TABLES, belongs};
 
@@ -38,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_demand::Migration),
             Box::new(m0004_gateway_address::Migration),
             Box::new(m0005_invitations::Migration),
+            Box::new(m0006_recovery_runs::Migration),
         ]
     }
 }
@@ -97,6 +101,14 @@ pub struct MigrationState {
 /// # Errors
 /// When the database is away, the roles cannot be made, or a statement fails.
 pub async fn up(url: &str) -> Result<Vec<String>, MigrationError> {
+    up_steps(url, None).await
+}
+
+/// The same, for this many of what is missing, the oldest first.
+///
+/// # Errors
+/// As [`up`].
+pub async fn up_steps(url: &str, steps: Option<u32>) -> Result<Vec<String>, MigrationError> {
     let connection = connection::open(url, true).await?;
     roles::ensure(&connection)
         .await
@@ -107,7 +119,7 @@ pub async fn up(url: &str) -> Result<Vec<String>, MigrationError> {
         return Ok(Vec::new());
     }
     let before = applied(&transaction).await?;
-    Migrator::up(&transaction, None).await?;
+    Migrator::up(&transaction, steps).await?;
     let mut names = applied(&transaction).await?;
     names.retain(|name| !before.contains(name));
     finish(connection, transaction).await?;

@@ -127,6 +127,14 @@ pub enum RecoveryError {
         /// How many.
         connections: i64,
     },
+    /// Who runs on it would go on with what it knows of the time before.
+    #[error(
+        "the database has {0} connections; stop core and registry, and whatever else uses it, before it begins anew"
+    )]
+    InUse(i64),
+    /// It is none of the platform's.
+    #[error("the database has nothing of the platform in it; set DATABASE_URL to the platform's")]
+    Empty,
     /// It does not fit.
     #[error("{} has {free} bytes free, and the database needs {bytes}; make room or set DATA_DIR to another place", path.display())]
     NoRoom {

@@ -33,6 +33,14 @@ impl Source {
         Ok(Self { kind })
     }
 
+    /// Its address.
+    pub(crate) fn url(&self) -> String {
+        match &self.kind {
+            Kind::Postgres(server) => server.url().to_owned(),
+            Kind::Sqlite(file) => format!("sqlite://{}", file.display()),
+        }
+    }
+
     /// Which database it is.
     pub const fn engine(&self) -> Engine {
         match self.kind {

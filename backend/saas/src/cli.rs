@@ -93,7 +93,13 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum Migrate {
     /// Apply every migration that is missing.
-    Up,
+    ///
+    /// All of them or, if one fails or this is ended in the middle, none.
+    Up {
+        /// Only this many, the oldest first.
+        #[arg(long)]
+        steps: Option<u32>,
+    },
     /// Take migrations back, newest first. Data in what they made is lost.
     Down {
         /// How many.
@@ -102,6 +108,11 @@ pub enum Migrate {
     },
     /// List the migrations and which of them are applied.
     Status(Output),
+    /// Try the missing migrations on a copy of the database, while the platform goes on.
+    ///
+    /// Says how long each takes and, on PostgreSQL, which tables it locks and who waits meanwhile. The
+    /// copy is on the same server, for SQLite in BACKUP_DIR, and is removed afterwards.
+    Rehearse(Output),
 }
 
 /// `saas backup …`
@@ -142,6 +153,12 @@ pub enum Backup {
     /// the backup, brought to this version's schema, and takes the other's place in one step. The one
     /// that was there is kept beside it. Sessions begun since the backup end.
     Restore(Restore),
+    /// Say that the database was restored by other means than `saas backup restore`.
+    ///
+    /// To be run once, before the platform starts on it: after a restore to a moment from PostgreSQL's
+    /// archive, or of a backup by psql or gunzip. Applies missing migrations, begins a new history, so
+    /// that gateways take everything anew, and ends all sessions.
+    Restored,
 }
 
 /// `saas backup restore …`

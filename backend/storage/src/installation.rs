@@ -112,7 +112,7 @@ async fn find_or_make(tx: &SystemTx) -> Result<Installation, StorageError> {
     find(tx).await?.ok_or(StorageError::NotFound)
 }
 
-fn new_id(clock: &Clock, random: &Random) -> Uuid {
+pub(crate) fn new_id(clock: &Clock, random: &Random) -> Uuid {
     // Any of the identifiers is a UUIDv7 from the injected sources.
     saas_domain::AuditEventId::generate(clock, random).as_uuid()
 }

@@ -13,6 +13,7 @@ mod figures;
 mod installation;
 mod isolation;
 mod leader;
+pub mod recovery;
 pub mod registry;
 mod spans;
 mod time;

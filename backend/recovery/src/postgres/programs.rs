@@ -23,6 +23,9 @@ const PARAMETERS: [(&str, &str); 5] = [
     ("options", "PGOPTIONS"),
 ];
 
+/// Bytes of a name in PostgreSQL, without the longest ending.
+const LONGEST_NAME: usize = 63 - "_rehearse_20260102030405".len();
+
 impl Programs {
     /// # Errors
     /// [`RecoveryError::Address`].
@@ -49,6 +52,13 @@ impl Programs {
     /// The database's name.
     pub(crate) fn database(&self) -> String {
         decoded(self.url.path().trim_start_matches('/'))
+    }
+
+    /// The name of a database beside this one.
+    pub(crate) fn beside(&self, what: &str, moment: &str) -> String {
+        let name = self.database();
+        let short = name.get(..LONGEST_NAME).unwrap_or(&name);
+        format!("{short}_{what}_{moment}")
     }
 
     /// A program that is to reach it, and to ask nobody anything.

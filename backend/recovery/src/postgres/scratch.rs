@@ -138,7 +138,7 @@ pub(crate) async fn run_on(server: &Programs, statements: &str) -> Result<(), Re
 /// [`RecoveryError::Database`].
 pub(crate) async fn connected(server: &Programs) -> Result<i64, RecoveryError> {
     let mut connection = connect(server).await?;
-    sqlx::query_scalar("SELECT count(*) FROM pg_stat_activity WHERE datname = $1")
+    sqlx::query_scalar("SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend'")
         .bind(server.database())
         .fetch_one(&mut connection)
         .await

@@ -35,18 +35,14 @@ pub(super) enum Beside {
     },
 }
 
-/// Bytes of a name in PostgreSQL, without the longest ending.
-const LONGEST_NAME: usize = 63 - "_restore_20260102030405".len();
-
 impl Beside {
     pub(super) async fn make(target: &Source, now: DateTime<Utc>) -> Result<Self, RecoveryError> {
         let moment = now.format("%Y%m%d%H%M%S");
         match &target.kind {
             Kind::Postgres(live) => {
-                let name = live.database();
-                let short = name.get(..LONGEST_NAME).unwrap_or(&name);
-                let new = live.of(&format!("{short}_restore_{moment}"));
-                let old = format!("{short}_before_{moment}");
+                let moment = moment.to_string();
+                let new = live.of(&live.beside("restore", &moment));
+                let old = live.beside("before", &moment);
                 postgres::create_database(live, &new.database()).await?;
                 let live = live.clone();
                 Ok(Self::Postgres { live, new, old })

@@ -5,6 +5,7 @@
 //! and only then lets it take the other's place, in one step. What was there is kept beside it.
 
 mod beside;
+mod elsewhere;
 mod plan;
 
 use std::time::{Duration, Instant};
@@ -18,6 +19,7 @@ use saas_storage::{
 
 use crate::{RecoveryError, source::Source, stop::Stop, verify::Backup};
 use beside::Beside;
+pub use elsewhere::restored;
 pub use plan::{Allowed, Plan, plan};
 
 /// A restore that was done.
@@ -51,7 +53,7 @@ pub async fn restore(
         beside.compare(&plan.manifest, stop).await?;
         let migrated = saas_migration::up(&beside.url()).await?;
         beside.forget(&rebuilt()).await?;
-        begin_anew(&beside, clock, random).await?;
+        begin_anew(&beside.url(), clock, random).await?;
         stop.check()?;
         Ok(migrated)
     };
@@ -81,9 +83,9 @@ fn rebuilt() -> String {
 
 /// Numbers of the change log that were given out after the backup mean something else from now on,
 /// and a session that was ended since must not go on: all sign in anew.
-async fn begin_anew(beside: &Beside, clock: &Clock, random: &Random) -> Result<(), RecoveryError> {
+async fn begin_anew(url: &str, clock: &Clock, random: &Random) -> Result<(), RecoveryError> {
     let settings = DatabaseSettings {
-        url: beside.url(),
+        url: url.to_owned(),
         min_connections: 0,
         max_connections: 2,
     };

@@ -58,6 +58,11 @@ impl Copy {
         })
     }
 
+    /// Its address as a database.
+    pub(crate) fn url(&self) -> String {
+        format!("sqlite://{}", self.file.path.display())
+    }
+
     pub(crate) fn open(&self) -> Result<File, RecoveryError> {
         let path = &self.file.path;
         File::open(path).map_err(|source| unusable(path, source))
@@ -91,6 +96,8 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
+        // Of who was stopped while changing it.
+        let _ = fs::remove_file(self.path.with_extension("partial-journal"));
     }
 }
 

@@ -4,6 +4,7 @@ mod bucket;
 mod listed;
 mod pruned;
 mod restore;
+mod restored;
 mod told;
 mod verified;
 
@@ -39,6 +40,7 @@ pub(crate) fn run(command: &cli::Backup) -> Result<ExitCode, Failure> {
         cli::Backup::Verify { files, all } => verified::run(&settings, files, *all),
         cli::Backup::Prune { dry_run } => pruned::run(&settings, *dry_run),
         cli::Backup::Restore(restore) => restore::run(&settings, restore),
+        cli::Backup::Restored => restored::run(&settings),
     }
 }
 
@@ -51,7 +53,7 @@ fn seal(settings: &Settings) -> Result<FileSeal, Failure> {
 }
 
 /// Runs work that Ctrl-C and SIGTERM stop without leaving anything half behind.
-fn stoppable<T, E>(work: impl AsyncFnOnce(&Stop) -> Result<T, E>) -> Result<T, Failure>
+pub(super) fn stoppable<T, E>(work: impl AsyncFnOnce(&Stop) -> Result<T, E>) -> Result<T, Failure>
 where
     Failure: From<E>,
 {

@@ -1,9 +1,11 @@
 //! `saas migrate`: the schema's changes, by hand.
 
+mod rehearse;
+
 use std::process::ExitCode;
 
 use saas_config::{DatabaseKind, Role};
-use saas_migration::{MigrationState, down, status, up};
+use saas_migration::{MigrationState, down, status, up_steps};
 use serde_json::json;
 
 use crate::{
@@ -13,10 +15,10 @@ use crate::{
     settings,
 };
 
-/// Runs `saas migrate up`, `down` or `status`.
+/// Runs `saas migrate …`.
 pub(crate) fn run(command: &Migrate) -> Result<ExitCode, Failure> {
     let settings = settings::load(Role::Tool)?;
-    let changes = !matches!(command, Migrate::Status(_));
+    let changes = matches!(command, Migrate::Up { .. } | Migrate::Down { .. });
     // One process per SQLite file: a platform that runs on it migrates it itself, and commands that
     // are given at the same time take turns.
     let _held = (changes && settings.database_kind() == DatabaseKind::Sqlite)
@@ -24,7 +26,12 @@ pub(crate) fn run(command: &Migrate) -> Result<ExitCode, Failure> {
         .transpose()?;
     let url = settings.database_url.expose();
     match command {
-        Migrate::Up => report("applied", &block_on(async { Ok(up(url).await?) })?)?,
+        Migrate::Up { steps } => {
+            report(
+                "applied",
+                &block_on(async { Ok(up_steps(url, *steps).await?) })?,
+            )?;
+        }
         Migrate::Down { steps } => {
             report(
                 "taken back",
@@ -39,6 +46,7 @@ pub(crate) fn run(command: &Migrate) -> Result<ExitCode, Failure> {
                 print(&table(&states))?;
             }
         }
+        Migrate::Rehearse(output) => rehearse::run(&settings, output)?,
     }
     Ok(ExitCode::SUCCESS)
 }
