@@ -31,6 +31,8 @@ function read_file(    line, got, n) {
     while ((got = (getline line < file)) > 0) lines[++count] = line
     if (got < 0) exit 1
     close(file)
+    # What some editors put before everything.
+    if (sub(/^\357\273\277/, "", lines[1])) mark = "\357\273\277"
     for (n = 1; n <= count; n++) n = read_setting(n)
 }
 
@@ -90,14 +92,24 @@ function closing(text, quote,    at) {
     return 0
 }
 
-# What is written, with `\"` and `${NAME}` replaced.
-function meant(text, quote,    done, name) {
+# What is written, with `\"`, `$$`, `${NAME}` and `${NAME:-in its place}` replaced.
+function meant(text, quote,    done, name, other) {
     if (quote != "") text = unescaped(text)
-    while (match(text, /\$(\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z_][A-Za-z0-9_]*)/)) {
+    while (match(text, /\$(\$|\{[A-Za-z_][A-Za-z0-9_]*(:?-[^}]*)?\}|[A-Za-z_][A-Za-z0-9_]*)/)) {
         name = substr(text, RSTART + 1, RLENGTH - 1)
-        gsub(/[{}]/, "", name)
-        done = done substr(text, 1, RSTART - 1) values[name]
+        done = done substr(text, 1, RSTART - 1)
         text = substr(text, RSTART + RLENGTH)
+        if (name == "$") {
+            done = done "$"
+            continue
+        }
+        gsub(/^\{|\}$/, "", name)
+        other = ""
+        if (match(name, /:?-/)) {
+            other = substr(name, RSTART + RLENGTH)
+            name = substr(name, 1, RSTART - 1)
+        }
+        done = done (values[name] == "" ? other : values[name])
     }
     return done text
 }
@@ -114,6 +126,7 @@ function unescaped(text,    done, at, next_one) {
 # In its place and in its manner; elsewhere under the same name it would win, so there it goes.
 function write_with_setting(    n, s, done, carriage) {
     s = 1
+    printf "%s", mark
     for (n = 1; n <= count; n++) {
         while (s < settings && last_line[s] < n) s++
         if (first_line[s] != n || names[s] != set) {

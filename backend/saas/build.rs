@@ -25,12 +25,14 @@ fn main() -> io::Result<()> {
         // By name, as the look-up's binary search compares them.
         files.sort();
     }
-    let mut table = String::from("static FILES: &[(&str, Embedded)] = &[\n");
-    for (name, file) in files.iter().filter(|(name, _)| !name.ends_with(COMPRESSED)) {
+    let named = files.iter().filter(|(name, _)| !name.ends_with(COMPRESSED));
+    let count = named.clone().count();
+    let mut table = format!("static FILES: [(&str, Embedded); {count}] = [\n");
+    for (name, file) in named {
         let compressed = format!("{name}{COMPRESSED}");
         let compressed = files.iter().find(|(name, _)| *name == compressed);
         let (form, file) = match compressed {
-            Some((_, file)) => ("Gzip", file),
+            Some((_, file)) => ("gzip", file),
             None => ("Plain", file),
         };
         let file = file.to_string_lossy();

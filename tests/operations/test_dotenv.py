@@ -57,7 +57,9 @@ def test_a_secret_is_hidden_however_it_is_written(env, line):
     ("POSTGRES_PASSWORD='p@ss/word ü'", "p%40ss%2Fword%20%C3%BC"), ("POSTGRES_PASSWORD='p@ss/word'", "p%40ss%2fword"),
     # Within quotes, by Compose and by Docker.
     ("SECRET_KEY='pass\"w\\ord'", r"pass\"w\\ord"), ("SECRET_KEY='pass\"word", 'pass"word'), (r'SECRET_KEY="pass\"word"', 'pass"word'), (r'SECRET_KEY="pass\"word"', r"pass\"word"),
-    ("SECRET_KEY='pa$$word#1'", "pa$$word#1"), ("SECRET_KEY='pa$word'", "pa$$word"), ("SECRET_KEY=pass#word", "pass#word"), ("SECRET_KEY=password#1", "password"),
+    ("SECRET_KEY='pa$$word#1'", "pa$$word#1"), ("SECRET_KEY='pa$word'", "pa$$word"), ("SECRET_KEY=pass#word", "pass#word"), ("SECRET_KEY=pa$$$$word", "pa$$word"), ("SECRET_KEY=pa$$word", "pa$word"), ('SECRET_KEY="pa$$word"', "pa$word"),
+    ("SECRET_KEY=${NOWHERE:-password}", "password"), ("EMPTY=\nSECRET_KEY=${EMPTY:-pass}word", "password"), ("\ufeffSECRET_KEY=password", "password"),
+    ("SECRET_KEY=password#1", "password"),
     # The rest of the file, which Compose tells as one Go string where a line is none.
     ('SECRET_KEY="pass\\"word"', r'\"pass\\\"word\"'), (r"SECRET_KEY='pass\word'", r"pass\\word"),
     # One line of many.
@@ -85,7 +87,8 @@ def test_without_the_file_nothing_is_passed_on(tmp_path):
     ("DOMAIN=saas.test", "saas.test"), ('DOMAIN="saas.test"  # ours\r', "saas.test"), ("export DOMAIN = 'saas.test'", "saas.test"),
     ("DOMAIN=saas.test   # ours", "saas.test"), ("DOMAIN=a\nDOMAIN=saas.test", "saas.test"), ("DOMAIN=", ""), ("DOMAIN= # none", ""),
     ("# DOMAIN=saas.test", ""), ("MY_DOMAIN=saas.test", ""), ("BASE=test\nDOMAIN=saas.${BASE}", "saas.test"),
-    ('NOTE="\nDOMAIN=saas.test\n"', ""), ("DOMAIN='$(touch made)'", "$(touch made)"),
+    ("DOMAIN=${NOWHERE:-saas.test}", "saas.test"), ("DOMAIN=saas.${NOWHERE-test}", "saas.test"), ("DOMAIN=a$$b$${C}", "a$b${C}"), ("\ufeffDOMAIN=saas.test", "saas.test"),
+    ("BASE=saas\nDOMAIN=${BASE:-other}.test", "saas.test"), ("DOMAIN='a$$b'", "a$$b"), ('NOTE="\nDOMAIN=saas.test\n"', ""), ("DOMAIN='$(touch made)'", "$(touch made)"),
 ])
 def test_a_setting_is_read_as_compose_reads_it(env, line, value):
     assert awk(env(line), get="DOMAIN").stdout.decode() == f"{value}\n"
@@ -95,7 +98,7 @@ def test_a_setting_is_read_as_compose_reads_it(env, line, value):
     ("A=1\nIMAGE_TAG=1.0\nB=2\n", "A=1\nIMAGE_TAG=2.0\nB=2\n"), ('export IMAGE_TAG = "1.0" # now\r\nB=2\r\n', 'export IMAGE_TAG = "2.0" # now\r\nB=2\r\n'),
     ("IMAGE_TAG=1.0 # now\n", "IMAGE_TAG=2.0 # now\n"), ("A=1", "A=1\nIMAGE_TAG=2.0\n"), ("IMAGE_TAG=\n", "IMAGE_TAG=2.0\n"),
     ("IMAGE_TAG=1.0\nA=1\n IMAGE_TAG: 1.1\n", "IMAGE_TAG=2.0\nA=1\n"), ('NOTE="\nIMAGE_TAG=no\n"\nIMAGE_TAG=1.0\n', 'NOTE="\nIMAGE_TAG=no\n"\nIMAGE_TAG=2.0\n'),
-    ("IMAGE_TAG=$(reboot) && x\n", "IMAGE_TAG=2.0\n"), ("IMAGE_TAG='-1 \\0 &'\n", "IMAGE_TAG='2.0'\n"), ("# IMAGE_TAG=0\n\n", "# IMAGE_TAG=0\n\nIMAGE_TAG=2.0\n"),
+    ("\ufeffIMAGE_TAG=1.0\nA=$$1\n", "\ufeffIMAGE_TAG=2.0\nA=$$1\n"), ("IMAGE_TAG=$(reboot) && x\n", "IMAGE_TAG=2.0\n"), ("IMAGE_TAG='-1 \\0 &'\n", "IMAGE_TAG='2.0'\n"), ("# IMAGE_TAG=0\n\n", "# IMAGE_TAG=0\n\nIMAGE_TAG=2.0\n"),
 ])
 def test_a_setting_is_changed_and_everything_else_stays(env, before, after):
     assert awk(env(before), set="IMAGE_TAG", to="2.0").stdout.decode() == after

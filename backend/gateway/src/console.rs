@@ -24,7 +24,7 @@ const YEAR: &str = "public, max-age=31536000, immutable";
 #[derive(Clone, Debug)]
 pub struct ConsoleFile {
     /// Its content.
-    pub content: Embedded,
+    pub content: &'static Embedded,
     /// Its strong validator without quotes, such as a digest; `None`: none is sent.
     pub etag: Option<Box<str>>,
 }
@@ -161,11 +161,14 @@ mod tests {
     const PLAIN: &[u8] = b"let a = 1;";
     const GZIP: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x49\x2d\x51\x48\x54\xb0\x55\x30\xb4\x06\x00\x64\x95\x31\x96\x0a\x00\x00\x00";
 
+    static INDEX_HTML: Embedded = Embedded::Plain(b"<!doctype html>");
+    static SCRIPT: Embedded = Embedded::gzip(GZIP);
+
     fn console() -> ConsoleFiles {
         ConsoleFiles::new(|name| {
             let content = match name {
-                "index.html" => Embedded::Plain(b"<!doctype html>"),
-                "assets/app-1.js" => Embedded::Gzip(GZIP),
+                "index.html" => &INDEX_HTML,
+                "assets/app-1.js" => &SCRIPT,
                 _ => return None,
             };
             Some(ConsoleFile {
@@ -207,6 +210,7 @@ mod tests {
             ("br;q=1.0, GZIP;q=0.5", GZIP),
             ("gzip;q=0", PLAIN),
             ("gzip;q=0.00", PLAIN),
+            ("gzip;Q=0", PLAIN),
             ("br", PLAIN),
         ] {
             let answer = get(path, Some((header::ACCEPT_ENCODING, accept)));

@@ -26,7 +26,7 @@ use crate::embedded::Embedded;
 use crate::problem::{FieldError, PROBLEM_JSON, Problem, ProblemDocument};
 
 /// Finds a file of the documentation page by its name, such as `scalar.js`.
-pub type DocsFiles = fn(&str) -> Option<Embedded>;
+pub type DocsFiles = fn(&str) -> Option<&'static Embedded>;
 
 /// The name of the bearer token's scheme in the description; for
 /// `security(("bearer" = []))` on an operation.
@@ -126,8 +126,8 @@ fn html(page: Bytes) -> Response {
 
 fn asset(file: &str, files: DocsFiles, wished: &HeaderMap) -> Response {
     let found = match file {
-        "start.js" => Some(Embedded::Plain(START.as_bytes())),
-        "icon.svg" => Some(Embedded::Plain(ICON.as_bytes())),
+        "start.js" => Some(&Embedded::Plain(START.as_bytes())),
+        "icon.svg" => Some(&Embedded::Plain(ICON.as_bytes())),
         name => files(name),
     };
     let Some(embedded) = found else {

@@ -1,18 +1,22 @@
 //! Files that lie in the binary, compressed where that makes them smaller.
 
-use std::io::{self, Read as _};
+use std::{
+    io::{self, Read as _},
+    sync::OnceLock,
+};
 
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// A file's content, as it lies in the binary.
-#[derive(Clone, Copy, Debug)]
+/// A file's content, as it lies in the binary; for a `static`.
+#[derive(Debug)]
 pub enum Embedded {
     /// As it is.
     Plain(&'static [u8]),
-    /// Compressed by gzip (RFC 1952), which nearly every client takes as it is.
-    Gzip(&'static [u8]),
+    /// Compressed by gzip (RFC 1952), which nearly every client takes as it is. For the others it is
+    /// made plain once and kept, so that no number of them costs more than that.
+    Gzip(&'static [u8], OnceLock<Bytes>),
 }
 
 /// What a client gets of a file.
@@ -27,20 +31,21 @@ pub struct Negotiated {
 }
 
 impl Embedded {
+    /// A file that lies in the binary compressed by gzip.
+    pub const fn gzip(bytes: &'static [u8]) -> Self {
+        Self::Gzip(bytes, OnceLock::new())
+    }
+
     /// The form for a client that sent these headers: compressed for those who take it (RFC 9110,
     /// section 12.5.3), else as it is.
     ///
     /// # Errors
     /// When what lies in the binary is not gzip.
-    pub fn negotiate(self, wished: &HeaderMap) -> io::Result<Negotiated> {
+    pub fn negotiate(&self, wished: &HeaderMap) -> io::Result<Negotiated> {
         let (body, is_gzip, varies) = match self {
             Self::Plain(bytes) => (Bytes::from_static(bytes), false, false),
-            Self::Gzip(bytes) if accepts_gzip(wished) => (Bytes::from_static(bytes), true, true),
-            Self::Gzip(bytes) => {
-                let mut plain = Vec::new();
-                GzDecoder::new(bytes).read_to_end(&mut plain)?;
-                (plain.into(), false, true)
-            }
+            Self::Gzip(bytes, _) if accepts_gzip(wished) => (Bytes::from_static(bytes), true, true),
+            Self::Gzip(bytes, kept) => (inflated(bytes, kept)?, false, true),
         };
         Ok(Negotiated {
             body,
@@ -48,6 +53,15 @@ impl Embedded {
             varies,
         })
     }
+}
+
+fn inflated(bytes: &[u8], kept: &OnceLock<Bytes>) -> io::Result<Bytes> {
+    if let Some(plain) = kept.get() {
+        return Ok(plain.clone());
+    }
+    let mut plain = Vec::new();
+    GzDecoder::new(bytes).read_to_end(&mut plain)?;
+    Ok(kept.get_or_init(|| plain.into()).clone())
 }
 
 impl Negotiated {
@@ -68,8 +82,10 @@ fn accepts_gzip(wished: &HeaderMap) -> bool {
                 let mut parts = coding.split(';').map(str::trim);
                 let is_gzip = parts.next().is_some_and(|c| c.eq_ignore_ascii_case("gzip"));
                 let is_refused = parts.any(|p| {
-                    p.strip_prefix("q=")
-                        .is_some_and(|q| q.trim_end_matches('0') == "0." || q == "0")
+                    let weight = p
+                        .split_once('=')
+                        .filter(|(name, _)| name.eq_ignore_ascii_case("q"));
+                    weight.is_some_and(|(_, q)| q.trim_end_matches('0') == "0." || q == "0")
                 });
                 is_gzip && !is_refused
             })

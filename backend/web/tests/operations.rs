@@ -173,8 +173,8 @@ fn documented(files: Option<saas_web::DocsFiles>) -> Router {
     stack(router.merge(docs(openapi, files)), settings)
 }
 
-fn viewer(name: &str) -> Option<Embedded> {
-    (name == "scalar.js").then_some(Embedded::Plain(b"window.Scalar = {}"))
+fn viewer(name: &str) -> Option<&'static Embedded> {
+    (name == "scalar.js").then_some(&Embedded::Plain(b"window.Scalar = {}"))
 }
 
 #[tokio::test]

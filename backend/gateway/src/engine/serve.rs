@@ -249,12 +249,9 @@ fn finish(response: &mut Response<Answer>, connection: &Connection, record: &Rec
     if let Some(quota) = &record.trail.quota {
         quota.write(headers);
     }
-    // Browsers that came by TLS once are to come by nothing else. A service that knows better says so
-    // itself. Nothing of the kind in development, where the host is `localhost` for everything.
-    if connection.is_secure
-        && worker.shared.policy.load().is_production
-        && !headers.contains_key(header::STRICT_TRANSPORT_SECURITY)
-    {
+    // Browsers that came by TLS once are to come by nothing else. Nothing of the kind in development,
+    // where the host is `localhost` for everything.
+    if connection.is_secure && worker.shared.policy.load().is_production {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, ONE_YEAR);
     }
     if worker.shared.stopping.is_cancelled() && !is_upgraded {

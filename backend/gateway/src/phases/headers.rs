@@ -87,11 +87,21 @@ pub fn is_kept_from_client(name: &str) -> bool {
 
 /// Whether an answer's header is kept from the client because it decides about the whole origin (or
 /// all of a domain), which a business service shares with others: it would clear the console's
-/// session, catch its requests, lead them elsewhere, or have failures of theirs reported.
+/// session, catch its requests, lead them elsewhere or to plain http, say who is signed in, or have
+/// failures of theirs reported.
 pub fn is_about_origin(name: &str) -> bool {
     matches!(
         name,
-        "clear-site-data" | "service-worker-allowed" | "alt-svc" | "nel"
+        "accept-ch"
+            | "alt-svc"
+            | "clear-site-data"
+            | "nel"
+            | "public-key-pins"
+            | "report-to"
+            | "service-worker-allowed"
+            | "set-login"
+            | "strict-transport-security"
+            | "use-as-dictionary"
     )
 }
 

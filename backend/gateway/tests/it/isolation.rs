@@ -11,7 +11,7 @@ use crate::support::{Gateway, Upstream, eventually, instance, route, service};
 /// Answers with a page, and with everything that a service might try.
 async fn hostile() -> Upstream {
     let page = || async {
-        let headers: [(HeaderName, &str); 12] = [
+        let headers: [(HeaderName, &str); 15] = [
             (header::CONTENT_TYPE, "text/html"),
             (header::SET_COOKIE, "theme=dark; Path=/"),
             (
@@ -25,6 +25,9 @@ async fn hostile() -> Upstream {
             (HeaderName::from_static("service-worker-allowed"), "/"),
             (header::ALT_SVC, "h2=\"evil.test:443\""),
             (HeaderName::from_static("nel"), "{}"),
+            (header::STRICT_TRANSPORT_SECURITY, "max-age=0"),
+            (HeaderName::from_static("set-login"), "logged-out"),
+            (HeaderName::from_static("report-to"), "{}"),
             (header::CONTENT_SECURITY_POLICY, "default-src *"),
             (header::X_CONTENT_TYPE_OPTIONS, "none"),
         ];
@@ -49,6 +52,9 @@ async fn the_consoles_cookies_and_storage_are_not_a_services_to_change() {
         "service-worker-allowed",
         "alt-svc",
         "nel",
+        "strict-transport-security",
+        "set-login",
+        "report-to",
     ] {
         assert_eq!(reply.header(gone), "", "{gone}");
     }
