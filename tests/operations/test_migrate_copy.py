@@ -10,8 +10,6 @@ from running_platform import BINARY, call, environment
 from table_rows import change, psql, rows_of
 from test_backup import PASSWORD, SECRET, Home, new_database
 
-POT = {"email": "pot@teahouse.example", "password": "nobody pours from an empty pot"}
-
 
 def no_database():
     """An address under which nothing is yet."""
@@ -27,8 +25,11 @@ def is_there(url):
 
 
 def home_on(folder, database=None):
-    folder.mkdir()
-    return Home(folder, database)
+    """Wherever it moves, it is reached at one address, which stands in its tokens."""
+    folder.mkdir(parents=True, exist_ok=True)
+    home = Home(folder, database)
+    home.settings["PUBLIC_URL"] = "http://api.teahouse.example"
+    return home
 
 
 def done(method, url, body=None, token=None, status=200):
@@ -99,9 +100,8 @@ def test_and_back_and_beside(tmp_path):
     with first.runs() as running:
         tea, _ = furnished(running)
         assert "stop it first" in first.refused("migrate", "copy", "--to", f"sqlite://{tmp_path}/no.db")
-    (tmp_path / "second").mkdir()
-    (tmp_path / "second" / "data").mkdir()
-    second = Home(tmp_path / "second")
+    second = home_on(tmp_path / "second")
+    second.data.mkdir()
     file = second.data / "saas.db"
     first.done("migrate", "copy", "--to", f"sqlite://{file}")
     assert file.stat().st_mode & 0o777 == 0o600
