@@ -1,6 +1,6 @@
 //! Databases beside the live one, and the moment at which one takes its place.
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, error::DatabaseError};
 
 use crate::{RecoveryError, postgres::Programs};
 
@@ -185,7 +185,7 @@ pub(crate) async fn texts(
 fn is_missing(error: &sqlx::Error) -> bool {
     error
         .as_database_error()
-        .and_then(|error| error.code())
+        .and_then(DatabaseError::code)
         .is_some_and(|code| code == "3D000")
 }
 

@@ -50,7 +50,9 @@ pub(crate) async fn copy(
         if page.is_empty() {
             return Ok(read.summary());
         }
-        page.iter().for_each(|row| read.add(digest(row)));
+        for row in &page {
+            read.add(digest(row));
+        }
         rows::insert(to, &table, &page).await?;
     }
 }
@@ -73,6 +75,8 @@ pub(crate) async fn summary(
         if page.is_empty() {
             return Ok(read.summary());
         }
-        page.iter().for_each(|row| read.add(digest(row)));
+        for row in &page {
+            read.add(digest(row));
+        }
     }
 }
