@@ -39,7 +39,7 @@ pub(super) fn run(
     let saves = !command.dry_run && !command.without_backup;
     let making = saves.then(|| making(settings)).transpose()?;
     let lifetime = settings.access_token_lifetime;
-    let done = stoppable(async |stop| {
+    let done = stoppable(async |stop| -> Result<Done, RecoveryError> {
         let prepared = TenantRestore::prepare(
             backup, target, &wanted, allowed, &seal, &clock, &random, stop,
         )
@@ -75,7 +75,7 @@ pub(super) fn run(
                 .await?;
             Ok(Done::Restored)
         };
-        let done = done.await;
+        let done: Result<Done, RecoveryError> = done.await;
         prepared.discard().await;
         done
     })?;
