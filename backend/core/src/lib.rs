@@ -34,6 +34,8 @@ pub use first_run::FirstRun;
 pub use people::reset::{ResetError, reset_password};
 pub use router::openapi;
 pub use start::{CoreDeps, CoreService, StartError, start};
+pub use tenancy::restored::{RestoredTenant, commit_restored_tenant};
+pub use trust::opens_signing_keys;
 
 /// What core declares when it is registered: the paths that need no token.
 pub fn gateway_hints() -> saas_registry_client::wire::GatewayHints {

@@ -145,6 +145,101 @@ pub enum RecoveryError {
         /// Bytes that are needed.
         bytes: u64,
     },
+    /// There is nothing of the platform's.
+    #[error(
+        "there is no database of the platform there; check the address, and start the platform on it once"
+    )]
+    NoPlatform,
+    /// Its schema is of an older version.
+    #[error(
+        "{which} has not the migration {revision} yet; run `saas migrate up` of this version on it first"
+    )]
+    OlderDatabase {
+        /// Which database.
+        which: &'static str,
+        /// The first that is missing.
+        revision: String,
+    },
+    /// Its schema is of a newer version.
+    #[error(
+        "{which} has the migration {revision}, which this version of the platform does not know; use that version's `saas`"
+    )]
+    NewerDatabase {
+        /// Which database.
+        which: &'static str,
+        /// The first that is not known.
+        revision: String,
+    },
+    /// The platform runs on what is to be copied.
+    #[error(
+        "the platform runs on the source, with {0} connections; what it writes from now on would be missing: stop it first"
+    )]
+    SourceInUse(i64),
+    /// There is something in the database that is to be filled.
+    #[error(
+        "the target is not empty: there is something in `{0}`; name a database that is not there, or one that nobody used yet"
+    )]
+    TargetNotEmpty(String),
+    /// A table has other columns on one side.
+    #[error(
+        "the table {0} has other columns there than here, though the migrations are the same; somebody changed it by hand"
+    )]
+    Columns(String),
+    /// What was written is not what was read.
+    #[error(
+        "the table {table} arrived with {found} rows, and had {expected}, or they differ; nothing of it was kept"
+    )]
+    Miscopied {
+        /// Which.
+        table: &'static str,
+        /// Rows that are there.
+        found: u64,
+        /// Rows that were read.
+        expected: u64,
+    },
+    /// It is of another installation.
+    #[error(
+        "{} is a backup of another platform: of the installation {backup}, and the database is of {live}; nothing of it can be put in here", path.display()
+    )]
+    OtherPlatform {
+        /// The file.
+        path: PathBuf,
+        /// Of which it is.
+        backup: uuid::Uuid,
+        /// Which the database is of.
+        live: uuid::Uuid,
+    },
+    /// The tenant is not in the backup.
+    #[error(
+        "the backup of {taken_at} has no tenant `{wanted}`; name it by its identifier, or by the slug it had then, or take another backup"
+    )]
+    NoTenant {
+        /// What was asked for.
+        wanted: String,
+        /// The backup's moment.
+        taken_at: chrono::DateTime<chrono::Utc>,
+    },
+    /// Another tenant has its slug.
+    #[error("another tenant has the slug `{0}` now; restore this one under a free one: --slug NEW")]
+    SlugTaken(String),
+    /// Somebody else has the address of a person who is not there any more.
+    #[error(
+        "{email} is the address of another account now, and the person of the backup ({person}) is not there any more; give --leave-out {email} to restore the tenant without them, and add the account to it afterwards if it is the same person"
+    )]
+    EmailTaken {
+        /// Whose identifier.
+        person: String,
+        /// The address.
+        email: String,
+    },
+    /// Nobody of that address is in the tenant.
+    #[error("nobody with the address {0} belongs to the tenant in the backup; check --leave-out")]
+    NobodyToLeaveOut(String),
+    /// The tenant is there.
+    #[error(
+        "the tenant `{0}` is there, and what it has now would be replaced; look at it with --dry-run, then give --replace"
+    )]
+    TenantLive(String),
     /// What the backup comes from broke off.
     #[error("reading failed: {0}")]
     Read(#[source] io::Error),

@@ -5,7 +5,39 @@ use saas_security::FileSeal;
 use sqlx::{Database, Executor, FromRow, IntoArguments};
 use uuid::Uuid;
 
+use crate::RecoveryError;
 use crate::format::{Content, Engine, FORMAT, Manifest, TableSummary};
+
+/// Whether a database has the schema of this version.
+///
+/// # Errors
+/// [`RecoveryError::OlderDatabase`] or [`RecoveryError::NewerDatabase`].
+pub(crate) fn this_version(
+    migrations: &[String],
+    which: &'static str,
+) -> Result<(), RecoveryError> {
+    not_newer(migrations, which)?;
+    let mut known = saas_migration::known().into_iter();
+    let missing = known.find(|one| !migrations.contains(one));
+    missing.map_or(Ok(()), |revision| {
+        Err(RecoveryError::OlderDatabase { which, revision })
+    })
+}
+
+/// Whether this version knows all that a database has.
+///
+/// # Errors
+/// [`RecoveryError::NewerDatabase`].
+pub(crate) fn not_newer(migrations: &[String], which: &'static str) -> Result<(), RecoveryError> {
+    let known = saas_migration::known();
+    let unknown = migrations.iter().find(|one| !known.contains(one));
+    unknown.map_or(Ok(()), |revision| {
+        Err(RecoveryError::NewerDatabase {
+            which,
+            revision: revision.clone(),
+        })
+    })
+}
 
 /// What a database says of itself at one moment.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@
 
 pub mod age;
 mod bucket;
+mod copy;
 mod create;
 mod error;
 mod facts;
@@ -16,13 +17,16 @@ mod postgres;
 mod rehearse;
 mod restore;
 mod retention;
+mod rows;
 mod sink;
 mod source;
 mod sqlite;
 mod stop;
+mod tenant;
 mod verify;
 
 pub use bucket::{Bucket, BucketError, BucketSettings, Credentials, Fetched};
+pub use copy::{Copied, copy, plan_copy};
 pub use create::{Created, Making, create};
 pub use error::RecoveryError;
 pub use place::{Directory, PlaceError};
@@ -31,4 +35,5 @@ pub use restore::{Allowed, Plan, Restored, plan, restore, restored};
 pub use retention::{Keeping, Reason, Verdict, judge};
 pub use source::Source;
 pub use stop::Stop;
+pub use tenant::{TableChange, TenantPlan, TenantRestore, TenantRestored, Wanted};
 pub use verify::Backup;

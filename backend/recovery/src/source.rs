@@ -2,7 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{RecoveryError, format::Engine, postgres::Programs};
+use crate::{
+    RecoveryError,
+    facts::Facts,
+    format::Engine,
+    postgres::{self, Programs, Snapshot},
+    sqlite,
+};
+
+/// The table of the migrations that a database has.
+pub(crate) const MIGRATIONS: &str = "seaql_migrations";
 
 /// A database by its address.
 #[derive(Clone)]
@@ -33,11 +42,62 @@ impl Source {
         Ok(Self { kind })
     }
 
-    /// Its address.
+    /// The address.
     pub(crate) fn url(&self) -> String {
         match &self.kind {
             Kind::Postgres(server) => server.url().to_owned(),
             Kind::Sqlite(file) => format!("sqlite://{}", file.display()),
+        }
+    }
+
+    /// What it says of itself.
+    ///
+    /// # Errors
+    /// [`RecoveryError::NoPlatform`] when it is not there, or nothing of the platform's.
+    pub(crate) async fn facts(&self) -> Result<Facts, RecoveryError> {
+        if self.migrations().await?.is_none() {
+            return Err(RecoveryError::NoPlatform);
+        }
+        match &self.kind {
+            Kind::Postgres(server) => {
+                let snapshot = Snapshot::take(server.url()).await?;
+                let facts = snapshot.facts.clone();
+                snapshot.end().await;
+                Ok(facts)
+            }
+            Kind::Sqlite(file) => sqlite::facts(file).await,
+        }
+    }
+
+    /// Its tables; `None` if it is not there.
+    pub(crate) async fn tables(&self) -> Result<Option<Vec<String>>, RecoveryError> {
+        self.texts(match &self.kind {
+            Kind::Postgres(_) => {
+                "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+            }
+            Kind::Sqlite(_) => sqlite::TABLE_NAMES,
+        })
+        .await
+    }
+
+    /// The migrations it has; `None` if it is not there, or nothing of the platform's.
+    pub(crate) async fn migrations(&self) -> Result<Option<Vec<String>>, RecoveryError> {
+        let tables = self.tables().await?.unwrap_or_default();
+        if !tables.iter().any(|name| name == MIGRATIONS) {
+            return Ok(None);
+        }
+        self.texts("SELECT version FROM seaql_migrations ORDER BY version")
+            .await
+    }
+
+    /// The first column of what a statement of this crate's finds; `None` if it is not there.
+    pub(crate) async fn texts(
+        &self,
+        statement: &str,
+    ) -> Result<Option<Vec<String>>, RecoveryError> {
+        match &self.kind {
+            Kind::Postgres(server) => postgres::texts(server, statement).await,
+            Kind::Sqlite(file) => sqlite::texts(file, statement).await,
         }
     }
 

@@ -7,7 +7,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use saas_domain::{EmailAddress, InstanceId, ServiceName};
+use saas_domain::{EmailAddress, InstanceId, ServiceName, Slug};
 
 use crate::host_name::HostName;
 
@@ -113,6 +113,30 @@ pub enum Migrate {
     /// Says how long each takes and, on PostgreSQL, which tables it locks and who waits meanwhile. The
     /// copy is on the same server, for SQLite in BACKUP_DIR, and is removed afterwards.
     Rehearse(Output),
+    /// Move the whole platform to another database, such as from SQLite to PostgreSQL.
+    ///
+    /// Stop the platform first. Everything but what running processes make anew is copied in one
+    /// transaction, every table is compared, and only then it counts; the source is not changed.
+    /// Identifiers, sessions, tokens and passwords stay valid under the same SECRET_KEY. The target
+    /// is made if it is not there, and has to be empty otherwise. Set DATABASE_URL to the target
+    /// afterwards.
+    Copy(Copy),
+}
+
+/// `saas migrate copy`
+#[derive(Debug, Args)]
+pub struct Copy {
+    /// The database that is copied, such as sqlite:///var/lib/saas/saas.db; DATABASE_URL unless
+    /// given. Leave a password out and give it as PGPASSWORD: a command line is read by everybody on
+    /// the machine.
+    #[arg(long, value_name = "URL", required_unless_present = "to")]
+    pub from: Option<String>,
+    /// The database that is filled; DATABASE_URL unless given.
+    #[arg(long, value_name = "URL")]
+    pub to: Option<String>,
+    /// Look at both, say what would be copied, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `saas backup …`
@@ -152,6 +176,10 @@ pub enum Backup {
     /// Everything is looked at first. Then a database beside the live one is filled, compared with
     /// the backup, brought to this version's schema, and takes the other's place in one step. The one
     /// that was there is kept beside it. Sessions begun since the backup end.
+    ///
+    /// With --tenant, one tenant's rows alone take the place of those it has now, in one transaction;
+    /// everybody else's stay as they are, and the platform goes on meanwhile (on SQLite it has to be
+    /// stopped). People who are there stay as they are, those who are not come back disabled.
     Restore(Restore),
     /// Say that the database was restored by other means than `saas backup restore`.
     ///
@@ -170,12 +198,26 @@ pub struct Restore {
     /// Look at everything, say what would be done, and change nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// A database is there and may be replaced; whoever is connected to it is sent away.
+    /// A database is there and may be replaced; whoever is connected to it is sent away. With
+    /// --tenant: the tenant is there, and what it has now may be replaced.
     #[arg(long)]
     pub replace: bool,
     /// Restore it also if it was sealed under another SECRET_KEY, or altered by somebody.
     #[arg(long)]
     pub any_seal: bool,
+    /// Restore this tenant alone, by its identifier or the slug it had at the time of the backup.
+    #[arg(long, value_name = "TENANT")]
+    pub tenant: Option<String>,
+    /// Give the tenant this slug, for another one has its own now.
+    #[arg(long, value_name = "SLUG", requires = "tenant")]
+    pub slug: Option<Slug>,
+    /// Restore the tenant without the person of this address; may be given several times.
+    #[arg(long, value_name = "EMAIL", requires = "tenant")]
+    pub leave_out: Vec<EmailAddress>,
+    /// Do not save the database first. Otherwise a backup is made before a tenant's rows are
+    /// replaced, so that there is a way back.
+    #[arg(long, requires = "tenant")]
+    pub without_backup: bool,
 }
 
 /// `saas config …`

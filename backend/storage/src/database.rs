@@ -247,7 +247,7 @@ impl Database {
     pub(crate) fn connection(&self, access: Access) -> &DatabaseConnection {
         match access {
             Access::Write => &self.pools.writer,
-            Access::Read => &self.pools.readers,
+            Access::Read | Access::Snapshot => &self.pools.readers,
         }
     }
 
@@ -276,7 +276,7 @@ fn sqlite(url: &str, access: Access) -> ConnectOptions {
         .min_connections(1)
         .max_connections(match access {
             Access::Write => 1,
-            Access::Read => SQLITE_READERS,
+            Access::Read | Access::Snapshot => SQLITE_READERS,
         })
         .acquire_timeout(PATIENCE)
         .idle_timeout(None)
@@ -293,7 +293,7 @@ fn sqlite(url: &str, access: Access) -> ConnectOptions {
                     .create_if_missing(true)
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full),
-                Access::Read => sqlite.pragma("query_only", "on"),
+                Access::Read | Access::Snapshot => sqlite.pragma("query_only", "on"),
             }
         });
     options

@@ -60,15 +60,9 @@ impl Database {
     /// [`StorageError::Unavailable`] when the database is away.
     pub async fn begin_epoch(&self) -> Result<Installation, StorageError> {
         let tx = self.system("installation.begin_epoch").await?;
-        let before = find_or_make(&tx).await?;
-        let epoch = Ord::max(before.epoch + 1, self.clock().now().timestamp_millis());
-        row::Entity::update_many()
-            .col_expr(row::Column::Epoch, Expr::value(epoch))
-            .filter(Expr::col(row::Column::Id).eq(before.id))
-            .exec(tx.connection())
-            .await?;
+        let begun = tx.begin_epoch().await?;
         tx.commit().await?;
-        Ok(Installation { epoch, ..before })
+        Ok(begun)
     }
 
     async fn find_or_make_installation(&self) -> Result<Installation, StorageError> {
@@ -81,6 +75,23 @@ impl Database {
         let installation = find_or_make(&tx).await?;
         tx.commit().await?;
         Ok(installation)
+    }
+}
+
+impl SystemTx {
+    /// Cuts the history with whatever else this transaction does: see [`Database::begin_epoch`].
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] when the database is away.
+    pub async fn begin_epoch(&self) -> Result<Installation, StorageError> {
+        let before = find_or_make(self).await?;
+        let epoch = Ord::max(before.epoch + 1, self.now().timestamp_millis());
+        row::Entity::update_many()
+            .col_expr(row::Column::Epoch, Expr::value(epoch))
+            .filter(Expr::col(row::Column::Id).eq(before.id))
+            .exec(self.connection())
+            .await?;
+        Ok(Installation { epoch, ..before })
     }
 }
 

@@ -15,6 +15,7 @@ mod isolation;
 mod leader;
 pub mod recovery;
 pub mod registry;
+pub mod rows;
 mod spans;
 mod time;
 mod transaction;

@@ -143,7 +143,7 @@ impl TransactionSpan {
         let span = current.child(SpanKind::Internal, name, started);
         let access = match access {
             Access::Write => "write",
-            Access::Read => "read",
+            Access::Read | Access::Snapshot => "read",
         };
         let span = place.describe(span).with("saas.transaction.access", access);
         current.enter(&span);

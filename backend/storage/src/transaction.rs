@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use saas_domain::{Clock, Random, TenantId};
 use saas_migration::{SYSTEM_ROLE, TENANT_ROLE};
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseTransaction, DbBackend, IsolationLevel, SqliteTransactionMode,
+    Statement, TransactionOptions, TransactionTrait,
 };
 
 use crate::spans::TransactionSpan;
@@ -20,6 +20,8 @@ pub(crate) enum Access {
     Write,
     /// The database refuses writes. On SQLite it takes one of the readers.
     Read,
+    /// Like `Read`, and every statement sees the same moment, as on SQLite they always do.
+    Snapshot,
 }
 
 /// A transaction that sees one tenant's rows. Dropped without [`commit`](Self::commit), it is taken
@@ -76,6 +78,16 @@ impl Database {
     pub async fn system_read(&self, reason: &'static str) -> Result<SystemTx, StorageError> {
         tracing::trace!(reason, "system transaction, reading");
         let session = Session::begin(self, Access::Read, None, reason).await?;
+        Ok(SystemTx { session })
+    }
+
+    /// Like [`Database::system_read`], and whatever is read in it is of one moment.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] when no connection could be had within 5 s.
+    pub async fn system_snapshot(&self, reason: &'static str) -> Result<SystemTx, StorageError> {
+        tracing::trace!(reason, "system transaction, reading one moment");
+        let session = Session::begin(self, Access::Snapshot, None, reason).await?;
         Ok(SystemTx { session })
     }
 }
@@ -153,6 +165,22 @@ impl SystemTx {
     pub(crate) fn session(&self) -> &Session {
         &self.session
     }
+
+    /// Lets its statements, and the pauses between them, take as long as they need: for work on whole
+    /// tables.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] when the database is away.
+    pub async fn take_time(&self) -> Result<(), StorageError> {
+        let connection = &self.session.transaction;
+        if connection.get_database_backend() == DbBackend::Postgres {
+            let sql = "SELECT set_config('statement_timeout', '0', true), \
+                       set_config('idle_in_transaction_session_timeout', '0', true)";
+            let patient = Statement::from_string(DbBackend::Postgres, sql);
+            connection.execute_raw(patient).await?;
+        }
+        Ok(())
+    }
 }
 
 impl TenantTx {
@@ -206,16 +234,19 @@ impl Session {
         tenant: Option<TenantId>,
     ) -> Result<DatabaseTransaction, StorageError> {
         let connection = database.connection(access);
+        let is_postgres = connection.get_database_backend() == DbBackend::Postgres;
         let transaction = connection
             .begin_with_options(TransactionOptions {
                 sqlite_transaction_mode: Some(match access {
                     Access::Write => SqliteTransactionMode::Immediate,
-                    Access::Read => SqliteTransactionMode::Deferred,
+                    Access::Read | Access::Snapshot => SqliteTransactionMode::Deferred,
                 }),
+                isolation_level: (access == Access::Snapshot && is_postgres)
+                    .then_some(IsolationLevel::RepeatableRead),
                 ..TransactionOptions::default()
             })
             .await?;
-        if connection.get_database_backend() == DbBackend::Postgres {
+        if is_postgres {
             let role = tenant.map_or(SYSTEM_ROLE, |_| TENANT_ROLE);
             let tenant = tenant.map(|tenant| tenant.to_string()).unwrap_or_default();
             enter(&transaction, access, role, &tenant).await?;
@@ -245,7 +276,7 @@ async fn enter(
 ) -> Result<(), StorageError> {
     let read_only = match access {
         Access::Write => "off",
-        Access::Read => "on",
+        Access::Read | Access::Snapshot => "on",
     };
     transaction
         .execute_raw(Statement::from_sql_and_values(

@@ -5,5 +5,6 @@ pub(crate) mod invitations;
 pub(crate) mod member_routes;
 pub(crate) mod members;
 pub(crate) mod model;
+pub(crate) mod restored;
 pub(crate) mod routes;
 pub(crate) mod service;

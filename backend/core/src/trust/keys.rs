@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use saas_domain::{Clock, Random};
-use saas_security::{Envelope, EnvelopeError, SigningKey};
+use saas_security::{Envelope, EnvelopeError, RootSecret, SigningKey};
 use saas_storage::{
-    ChangeStream, Database, SystemTx,
+    ChangeStream, Database, StorageError, SystemTx,
     core::{
         lock,
         signing_keys::{self, StoredKey},
@@ -99,6 +99,25 @@ async fn outdated(
         }
     }
     Ok(outdated)
+}
+
+/// Whether this secret, or the one before it, opens a key that signs; true where there is none yet.
+///
+/// # Errors
+/// [`StorageError::Unavailable`] when the database is away.
+pub async fn opens_signing_keys(db: &Database, root: &RootSecret) -> Result<bool, StorageError> {
+    let tx = db.system_read("trust.opens_keys").await?;
+    let keys = signing_keys::all(&tx).await?;
+    drop(tx);
+    let mut keys = keys
+        .iter()
+        .filter(|key| key.retired_at.is_none())
+        .peekable();
+    if keys.peek().is_none() {
+        return Ok(true);
+    }
+    let envelope = Envelope::new(root, db.installation().await?.id);
+    Ok(keys.any(|key| envelope.open(&key.sealed, &context(&key.kid)).is_ok()))
 }
 
 async fn active(tx: &SystemTx) -> Result<Vec<StoredKey>, Refusal> {

@@ -1,6 +1,6 @@
 //! Databases beside the live one, and the moment at which one takes its place.
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, error::DatabaseError};
 
 use crate::{RecoveryError, postgres::Programs};
 
@@ -143,6 +143,50 @@ pub(crate) async fn connected(server: &Programs) -> Result<i64, RecoveryError> {
         .fetch_one(&mut connection)
         .await
         .map_err(RecoveryError::Database)
+}
+
+/// How many others are connected to it that call themselves so.
+///
+/// # Errors
+/// [`RecoveryError::Database`].
+pub(crate) async fn connected_as(server: &Programs, name: &str) -> Result<i64, RecoveryError> {
+    let connected = PgConnection::connect(server.url()).await;
+    let mut connection = connected.map_err(RecoveryError::Database)?;
+    sqlx::query_scalar(
+        "SELECT count(*) FROM pg_stat_activity \
+         WHERE datname = current_database() AND application_name = $1",
+    )
+    .bind(name)
+    .fetch_one(&mut connection)
+    .await
+    .map_err(RecoveryError::Database)
+}
+
+/// The first column of what a statement of this crate's finds; `None` if there is no such database.
+///
+/// # Errors
+/// [`RecoveryError::Database`].
+pub(crate) async fn texts(
+    server: &Programs,
+    statement: &str,
+) -> Result<Option<Vec<String>>, RecoveryError> {
+    let mut connection = match PgConnection::connect(server.url()).await {
+        Ok(connection) => connection,
+        Err(error) if is_missing(&error) => return Ok(None),
+        Err(error) => return Err(RecoveryError::Database(error)),
+    };
+    let texts = sqlx::query_scalar(AssertSqlSafe(statement.to_owned()))
+        .fetch_all(&mut connection)
+        .await;
+    texts.map(Some).map_err(RecoveryError::Database)
+}
+
+/// The server's word for a database that is not there.
+fn is_missing(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .and_then(DatabaseError::code)
+        .is_some_and(|code| code == "3D000")
 }
 
 /// Whether there is such a database.

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A database that is not in use yet.
-pub(super) enum Beside {
+pub(crate) enum Beside {
     Postgres {
         live: Programs,
         new: Programs,
@@ -36,7 +36,7 @@ pub(super) enum Beside {
 }
 
 impl Beside {
-    pub(super) async fn make(target: &Source, now: DateTime<Utc>) -> Result<Self, RecoveryError> {
+    pub(crate) async fn make(target: &Source, now: DateTime<Utc>) -> Result<Self, RecoveryError> {
         let moment = now.format("%Y%m%d%H%M%S");
         match &target.kind {
             Kind::Postgres(live) => {
@@ -60,7 +60,7 @@ impl Beside {
         }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         match self {
             Self::Postgres { new, .. } => new.url().to_owned(),
             Self::Sqlite { new, .. } => format!("sqlite://{}", new.display()),
@@ -68,7 +68,7 @@ impl Beside {
     }
 
     /// Fills it, and believes nothing that was not compared.
-    pub(super) async fn fill(&self, backup: &Backup, stop: &Stop) -> Result<(), RecoveryError> {
+    pub(crate) async fn fill(&self, backup: &Backup, stop: &Stop) -> Result<(), RecoveryError> {
         let (backup, stop) = (backup.clone(), stop.clone());
         match self {
             Self::Postgres { new, .. } => {
@@ -98,7 +98,7 @@ impl Beside {
     }
 
     /// Whether every table has what the manifest says.
-    pub(super) async fn compare(
+    pub(crate) async fn compare(
         &self,
         manifest: &Manifest,
         stop: &Stop,
@@ -130,7 +130,7 @@ impl Beside {
     }
 
     /// Runs statements of this crate's on it, all or none.
-    pub(super) async fn forget(&self, statements: &str) -> Result<(), RecoveryError> {
+    pub(crate) async fn forget(&self, statements: &str) -> Result<(), RecoveryError> {
         match self {
             Self::Postgres { new, .. } => postgres::run_on(new, statements).await,
             Self::Sqlite { new, .. } => sqlite::run_on(new, statements).await,
@@ -138,7 +138,7 @@ impl Beside {
     }
 
     /// It takes the live one's place, which is kept under the name that comes back.
-    pub(super) async fn switch(self) -> Result<Option<String>, RecoveryError> {
+    pub(crate) async fn switch(self) -> Result<Option<String>, RecoveryError> {
         match &self {
             Self::Postgres { live, new, old } => {
                 let name = live.database();
@@ -154,7 +154,7 @@ impl Beside {
     }
 
     /// Removes it; what cannot be removed lies there under a name that says what it is.
-    pub(super) async fn discard(self) {
+    pub(crate) async fn discard(self) {
         match &self {
             Self::Postgres { live, new, .. } => {
                 if let Err(error) = postgres::drop_database(live, &new.database()).await {
@@ -164,17 +164,11 @@ impl Beside {
             }
             Self::Sqlite { new, .. } => {
                 for suffix in ["", "-wal", "-shm", "-journal"] {
-                    let _ = fs::remove_file(with(new, suffix));
+                    let _ = fs::remove_file(sqlite::beside(new, suffix));
                 }
             }
         }
     }
-}
-
-fn with(path: &Path, suffix: &str) -> PathBuf {
-    let mut path = path.to_owned().into_os_string();
-    path.push(suffix);
-    PathBuf::from(path)
 }
 
 /// The old file keeps its log of changes beside it, under its new name; only then the new file gets
@@ -185,9 +179,9 @@ fn switch_files(live: &Path, new: &Path, old: &Path) -> Result<Option<String>, R
     if is_there {
         fs::hard_link(live, old).map_err(fault)?;
         for suffix in ["-wal", "-shm"] {
-            let from = with(live, suffix);
+            let from = sqlite::beside(live, suffix);
             if from.exists() {
-                fs::rename(&from, with(old, suffix)).map_err(fault)?;
+                fs::rename(&from, sqlite::beside(old, suffix)).map_err(fault)?;
             }
         }
     }

@@ -4,7 +4,7 @@
 //! a database beside the live one, compares it with the backup, brings it to this version's schema
 //! and only then lets it take the other's place, in one step. What was there is kept beside it.
 
-mod beside;
+pub(crate) mod beside;
 mod elsewhere;
 mod plan;
 
@@ -20,6 +20,7 @@ use saas_storage::{
 use crate::{RecoveryError, source::Source, stop::Stop, verify::Backup};
 use beside::Beside;
 pub use elsewhere::restored;
+pub(crate) use plan::sound;
 pub use plan::{Allowed, Plan, plan};
 
 /// A restore that was done.

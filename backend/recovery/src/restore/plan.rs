@@ -44,6 +44,37 @@ pub async fn plan(
     seal: &FileSeal,
     stop: &Stop,
 ) -> Result<Plan, RecoveryError> {
+    let (manifest, pending) = sound(backup, target, allowed, seal, stop).await?;
+    let replaces = match &target.kind {
+        Kind::Postgres(server) => postgres::exists(server).await?,
+        Kind::Sqlite(file) => file.exists(),
+    };
+    if replaces && !allowed.replace {
+        let users = match &target.kind {
+            Kind::Postgres(server) => postgres::connected(server).await?,
+            Kind::Sqlite(_) => 0,
+        };
+        return Err(RecoveryError::Live { connections: users });
+    }
+    Ok(Plan {
+        manifest,
+        replaces,
+        pending,
+    })
+}
+
+/// Reads the backup to its end and looks whether it can lie beside this database: what it says of
+/// itself, and the migrations it does not have.
+///
+/// # Errors
+/// One sentence for what speaks against it, with what to do instead.
+pub(crate) async fn sound(
+    backup: &Backup,
+    target: &Source,
+    allowed: Allowed,
+    seal: &FileSeal,
+    stop: &Stop,
+) -> Result<(Manifest, Vec<String>), RecoveryError> {
     let manifest = {
         let (backup, stop) = (backup.clone(), stop.clone());
         let work = spawn_blocking(move || backup.verify(&stop));
@@ -70,23 +101,8 @@ pub async fn plan(
         .into_iter()
         .filter(|one| !manifest.migrations.contains(one));
     let pending = pending.collect();
-    let replaces = match &target.kind {
-        Kind::Postgres(server) => postgres::exists(server).await?,
-        Kind::Sqlite(file) => {
-            sqlite::room_for(file, manifest.content.bytes)?;
-            file.exists()
-        }
-    };
-    if replaces && !allowed.replace {
-        let users = match &target.kind {
-            Kind::Postgres(server) => postgres::connected(server).await?,
-            Kind::Sqlite(_) => 0,
-        };
-        return Err(RecoveryError::Live { connections: users });
+    if let Kind::Sqlite(file) = &target.kind {
+        sqlite::room_for(file, manifest.content.bytes)?;
     }
-    Ok(Plan {
-        manifest,
-        replaces,
-        pending,
-    })
+    Ok((manifest, pending))
 }

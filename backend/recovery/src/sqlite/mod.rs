@@ -24,6 +24,9 @@ use crate::{
     stop::Stop,
 };
 
+pub(crate) const TABLE_NAMES: &str = "SELECT name FROM sqlite_schema \
+    WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
+
 /// A copy of the database, gone with this.
 pub(crate) struct Copy {
     file: Scratch,
@@ -108,6 +111,13 @@ pub(crate) fn unusable(path: &Path, source: io::Error) -> RecoveryError {
     }
 }
 
+/// The path of a file that SQLite keeps beside this one.
+pub(crate) fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut path = file.to_owned().into_os_string();
+    path.push(suffix);
+    PathBuf::from(path)
+}
+
 async fn connect(file: &Path) -> Result<SqliteConnection, RecoveryError> {
     let options = SqliteConnectOptions::new()
         .filename(file)
@@ -147,6 +157,25 @@ async fn facts(file: &Path, taken_at: DateTime<Utc>) -> Result<Facts, RecoveryEr
     facts
 }
 
+/// The first column of what a statement of this crate's finds; `None` if there is no such file.
+///
+/// # Errors
+/// [`RecoveryError::Database`] when it is no database.
+pub(crate) async fn texts(
+    file: &Path,
+    statement: &str,
+) -> Result<Option<Vec<String>>, RecoveryError> {
+    if !file.exists() {
+        return Ok(None);
+    }
+    let mut connection = connect(file).await?;
+    let texts = sqlx::query_scalar(AssertSqlSafe(statement.to_owned()))
+        .fetch_all(&mut connection)
+        .await;
+    let _ = connection.close().await;
+    texts.map(Some).map_err(RecoveryError::Database)
+}
+
 /// The rows of each table of this file.
 ///
 /// # Errors
@@ -157,12 +186,10 @@ pub(crate) async fn summaries(
 ) -> Result<BTreeMap<String, TableSummary>, RecoveryError> {
     use futures_util::TryStreamExt as _;
     let mut connection = connect(file).await?;
-    let names: Vec<String> = sqlx::query_scalar(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
-    )
-    .fetch_all(&mut connection)
-    .await
-    .map_err(RecoveryError::Database)?;
+    let names: Vec<String> = sqlx::query_scalar(TABLE_NAMES)
+        .fetch_all(&mut connection)
+        .await
+        .map_err(RecoveryError::Database)?;
     let mut tables = BTreeMap::new();
     for name in names {
         let mut digest = RowDigest::default();

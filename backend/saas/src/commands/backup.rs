@@ -5,6 +5,7 @@ mod listed;
 mod pruned;
 mod restore;
 mod restored;
+mod tenant;
 mod told;
 mod verified;
 

@@ -1,5 +1,6 @@
 //! `saas migrate`: the schema's changes, by hand.
 
+mod copy;
 mod rehearse;
 
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ pub(crate) fn run(command: &Migrate) -> Result<ExitCode, Failure> {
                 &block_on(async { Ok(down(url, *steps).await?) })?,
             )?;
         }
+        Migrate::Copy(command) => return copy::run(command),
         Migrate::Status(output) => {
             let states = block_on(async { Ok(status(url).await?) })?;
             if output.json {

@@ -415,6 +415,7 @@ export const en = {
       tenant_renamed: 'Tenant renamed',
       tenant_suspended: 'Tenant suspended',
       tenant_activated: 'Tenant activated',
+      tenant_restored: 'Tenant restored from a backup',
       member_added: 'Member added',
       member_role_changed: 'Role changed',
       member_removed: 'Member removed',

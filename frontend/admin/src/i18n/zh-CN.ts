@@ -411,6 +411,7 @@ export const zhCN: Translation = {
       tenant_renamed: '重命名租户',
       tenant_suspended: '停用租户',
       tenant_activated: '启用租户',
+      tenant_restored: '从备份恢复租户',
       member_added: '添加成员',
       member_role_changed: '变更角色',
       member_removed: '移除成员',

@@ -28,6 +28,9 @@ pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCod
     let _held = (settings.database_kind() == DatabaseKind::Sqlite)
         .then(|| DataDir::open_in_turn(&settings.data_dir))
         .transpose()?;
+    if let Some(tenant) = &command.tenant {
+        return super::tenant::run(settings, command, tenant, &backup, &target);
+    }
     let seal = seal(settings)?;
     let plan = stoppable(async |stop| plan(&backup, &target, allowed, &seal, stop).await)?;
     tell(&plan)?;

@@ -20,6 +20,7 @@ export const KNOWN_ACTIONS = [
   'tenant.renamed',
   'tenant.suspended',
   'tenant.activated',
+  'tenant.restored',
   'member.added',
   'member.role_changed',
   'member.removed',
