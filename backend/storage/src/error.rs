@@ -149,7 +149,10 @@ impl Class {
         // 55000, a database that takes no connections while it is being replaced.
         let passing = ["08", "53", "57", "58"];
         if passing.iter().any(|class| code.starts_with(class))
-            || matches!(code, "40001" | "40P01" | "55000" | "55P03" | "25006" | "25P03")
+            || matches!(
+                code,
+                "40001" | "40P01" | "55000" | "55P03" | "25006" | "25P03"
+            )
         {
             Self::Passing
         } else if code.starts_with("XX") {
@@ -205,7 +208,9 @@ mod tests {
     fn what_passes_is_told_from_what_is_a_mistake() {
         // Admin shutdown, disk full, too many connections, deadlock, lock timeout, no connection,
         // closed to connections.
-        for code in ["57P01", "53100", "53300", "40P01", "55P03", "08006", "55000"] {
+        for code in [
+            "57P01", "53100", "53300", "40P01", "55P03", "08006", "55000",
+        ] {
             assert!(matches!(Class::of_sqlstate(code), Class::Passing), "{code}");
         }
         for code in ["42601", "42501", "22021", "23502"] {
