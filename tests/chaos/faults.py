@@ -89,7 +89,7 @@ class RegistryKilled(Killed):
 
 
 class CoreKilled(Killed):
-    title, role, spares, severs_trust = "SIGKILL", "core", BUSINESS, True
+    title, role, spares, severs_trust = "SIGKILL", "core", BUSINESS | REGISTRY, True
 
 
 class ServiceKilled(Killed):
@@ -105,7 +105,7 @@ class RegistryFrozen(Frozen):
 
 
 class CoreFrozen(Frozen):
-    title, role, spares, severs_trust = "SIGSTOP", "core", BUSINESS, True
+    title, role, spares, severs_trust = "SIGSTOP", "core", BUSINESS | REGISTRY, True
 
 
 class ServiceFrozen(Frozen):
@@ -261,7 +261,7 @@ class RegistryPartitioned(Severed):
 class CorePartitioned(RegistryPartitioned):
     """One core does not reach the database any more."""
 
-    spares, severs_trust = BUSINESS, True
+    spares, severs_trust = BUSINESS | REGISTRY, True
     role, of = "core", ("postgres of",)
 
 
