@@ -8,7 +8,6 @@ from clients import BUSINESS, CORE, EVERYTHING, REGISTRY
 from servers import wait_for
 
 FAKETIME = sorted(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-READS = {"business-read", "core-read", "registry-read"}
 
 
 class Fault:
