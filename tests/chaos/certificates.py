@@ -41,7 +41,7 @@ class Certificates:
 
     def __init__(self, folder, port):
         self.folder, self.port = folder, port
-        self.ended_after, self.shown_after = None, None
+        self.shown_after = None
 
     def begin(self, seconds):
         """Before the gateway starts."""

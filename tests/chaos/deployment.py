@@ -1,13 +1,11 @@
 """The platform under test: its processes, what they depend on, and two services of two instances each."""
 
 import pathlib
-import re
 import resource
 import secrets
 import signal
 import sys
 import tempfile
-import time
 
 from cables import Cable, Loop, free_port
 from certificates import Certificates

@@ -8,7 +8,6 @@ from clients import BUSINESS, CORE, EVERYTHING, REGISTRY
 from servers import wait_for
 
 FAKETIME = sorted(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-READS = {"business-read", "core-read", "registry-read"}
 
 
 class Fault:
@@ -144,16 +143,22 @@ class PostgresRestarted(PostgresKilled):
 
 
 class PostgresFull(PostgresKilled):
+    """Only where the suite may mount a disk for it."""
+
     title = "PostgreSQL's disk full"
 
     def inject(self):
-        self.what.postgres.limit_files(4096)
+        # Where it is not its own, it is left alone.
+        if self.what.postgres.is_small:
+            self.what.postgres.fill()
 
     def heal(self):
         postgres = self.what.postgres
-        if postgres.process.poll() is None:
-            postgres.kill()
-        super().heal()
+        postgres.make_room()
+        # Without room for its log it ends; whoever supervises it starts it again.
+        if postgres.process.poll() is not None:
+            postgres.start()
+        postgres.wait_until_open()
 
 
 class Severed(Fault):
@@ -259,6 +264,26 @@ class CorePartitioned(RegistryPartitioned):
     role, of = "core", ("postgres of",)
 
 
+class CoreBlindAndAlone(CorePartitioned):
+    """One core does not reach the database, and the other, from which the gateways know better, is killed."""
+
+    spares, lasts = BUSINESS, (3.0, 5.0)
+
+    @property
+    def name(self):
+        return f"partitioned: {self.member.name}, and the other killed"
+
+    def during(self, seconds):
+        time.sleep(seconds)
+        self.other = next(member for member in self.members("core") if member is not self.member)
+        self.other.kill()
+        time.sleep(seconds)
+
+    def heal(self):
+        super().heal()
+        self.other.start()
+
+
 class DiskFull(OfOne):
     """Nothing can be written to the data directory. The gateway's holds its last good copy."""
 
@@ -357,4 +382,4 @@ class RollingRestart(Fault):
 
 
 FAULTS = [each for each in globals().values() if isinstance(each, type) and issubclass(each, Fault) and hasattr(each, "title") and each is not ClockStep]
-FAULTS += [RegistryPartitioned, CorePartitioned]
+FAULTS += [RegistryPartitioned, CorePartitioned, CoreBlindAndAlone]

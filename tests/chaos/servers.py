@@ -19,6 +19,7 @@ unix_socket_directories = ''
 max_connections = 200
 shared_buffers = 64MB
 fsync = off
+max_wal_size = 64MB
 log_min_messages = fatal
 """
 # Whatever is started here ends with the suite, however that ends.
@@ -69,8 +70,11 @@ class Postgres(Server):
         self.folder, self.port = tempfile.mkdtemp(prefix="saas-chaos-postgres-"), free_port()
         # PostgreSQL refuses to run as root.
         account = ["--reuid", "postgres", "--regid", "postgres", "--clear-groups"] if os.geteuid() == 0 else []
-        self.account = account
+        self.is_small = False
         if account:
+            # A disk of its own, so that it can be full.
+            mount = ["mount", "-t", "tmpfs", "-o", "size=400m,mode=0700", "saas-chaos", self.folder]
+            self.is_small = subprocess.run(mount, capture_output=True).returncode == 0
             shutil.chown(self.folder, "postgres", "postgres")
         data = f"{self.folder}/data"
         initdb = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale", "C.UTF-8"]
@@ -117,16 +121,21 @@ class Postgres(Server):
         self.process.send_signal(signal.SIGINT)
         self.process.wait(30)
 
-    def limit_files(self, size):
-        """No file grows beyond so many bytes: to the server a full disk."""
-        # By its own account: root of a container may not do it to others' processes. One that has
-        # ended meanwhile needs no limit.
-        for pid in self.pids():
-            subprocess.run([*TETHER, *self.account, "prlimit", f"--fsize={size}:unlimited", "--pid", str(pid)], capture_output=True, timeout=20)
+    def fill(self):
+        """Not a byte is left on its disk."""
+        ballast = pathlib.Path(self.folder, "ballast")
+        with open(ballast, "wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(bytes(1 << 16)):
+                pass
+
+    def make_room(self):
+        pathlib.Path(self.folder, "ballast").unlink(missing_ok=True)
 
     def close(self):
         if self.process and self.process.poll() is None:
             self.kill()
+        if self.is_small:
+            subprocess.run(["umount", "-l", self.folder], check=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -4,6 +4,9 @@
 
 mod support;
 
+use hyper::Method;
+use saas_security::InternalRole;
+use saas_storage::ChangeStream;
 use saas_testkit::servers::PostgresServer;
 use serde_json::json;
 use support::{Home, PASSWORD, Platform};
@@ -23,6 +26,20 @@ async fn postgres_is_stopped_and_comes_back() {
         .await
         .expect(201);
     let path = format!("/v1/tenants/{}", made.text("id"));
+    // A gateway that has heard from another core what this one will not hear of now.
+    let ahead = platform.core.db.changes(ChangeStream::Trust).latest().await;
+    let ahead = ahead.map(|at| format!("{}-{}", at.epoch, at.number + 1));
+    let ahead = ahead.unwrap();
+    let gateway = platform.internal(InternalRole::Gateway);
+    let listen = async || {
+        let last = [("last-event-id", ahead.as_str())];
+        let path = "/internal/v1/stream";
+        let stream = platform
+            .core
+            .api
+            .open(Method::GET, path, &gateway, &last, None);
+        stream.await.status().as_u16()
+    };
 
     let mut server = tokio::task::spawn_blocking(move || {
         server.stop().unwrap();
@@ -41,6 +58,8 @@ async fn postgres_is_stopped_and_comes_back() {
     assert!(!away.header("retry-after").is_empty());
     platform.get("/health/live", "").await.expect(200);
     assert_eq!(platform.get("/health/ready", "").await.status, 503);
+    // It is not led back to where the session that it knows to have ended goes on.
+    assert_eq!(listen().await, 503);
 
     let _server = tokio::task::spawn_blocking(move || {
         server.start_again().unwrap();
@@ -59,6 +78,8 @@ async fn postgres_is_stopped_and_comes_back() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     platform.login(support::ADMIN, PASSWORD).await.expect(200);
+    // What the database says now is the truth, and be it less.
+    assert_eq!(listen().await, 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

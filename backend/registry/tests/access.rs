@@ -304,6 +304,31 @@ async fn bad_tokens_are_refused_with_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_while_core_is_silent_for_a_moment_waits_and_is_answered() {
+    let home = Home::sqlite().await;
+    let registry = Registry::start(&home, Clock::system()).await;
+    let core = registry.with_core().await;
+    let token = core.token(&[Permission::RegistryRead]);
+    let get = async || {
+        registry
+            .call("GET", "/v1/services", &token, &Value::Null)
+            .await
+    };
+    core.fall_silent(true);
+    let speaks_again = tokio::time::sleep(Duration::from_millis(2500));
+    let asking = async {
+        loop {
+            get().await.expect(200);
+        }
+    };
+    tokio::select! {
+        () = speaks_again => core.fall_silent(false),
+        never = asking => match never {},
+    }
+    get().await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_suspended_tenant_only_the_operator_goes_on() {
     let home = Home::sqlite().await;
     let registry = Registry::start(&home, Clock::system()).await;

@@ -32,7 +32,7 @@ pub(crate) async fn stream(
         InternalRole::Registry,
         InternalRole::Operator,
     ])?;
-    Ok(core.trust.stream(seen).await?)
+    core.trust.stream(seen).await
 }
 
 /// A JSON Web Key Set (RFC 7517) of Ed25519 keys (RFC 8037).

@@ -14,11 +14,12 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use saas_cache::Changes;
 use saas_registry_client::{Table as _, TrustTable, boot_millis, wire::TrustEvent};
-use saas_web::{EventId, Frame, StreamHub};
+use saas_web::{EventId, Frame, Problem, StreamHub};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::event_name;
+use crate::refusal::Refusal;
 
 /// How long a writer waits until this process has heard of its own change.
 const OWN_CHANGE: Duration = Duration::from_secs(2);
@@ -83,8 +84,12 @@ impl Trust {
 
     /// Whether the log was looked at lately. If not, an ended session might still seem to go on.
     pub fn is_fresh(&self) -> bool {
+        self.since_looked() < BLIND_AFTER
+    }
+
+    fn since_looked(&self) -> Duration {
         let since = boot_millis().saturating_sub(self.looked.load(Ordering::Acquire));
-        Duration::from_millis(since) < BLIND_AFTER
+        Duration::from_millis(since)
     }
 
     /// The place in the log up to which the table is complete.
@@ -172,11 +177,22 @@ impl Trust {
     }
 
     /// The answer to a reader of the stream: what it missed, or a snapshot, and then every change.
-    pub async fn stream(&self, seen: Option<EventId>) -> Result<Response, serde_json::Error> {
+    pub async fn stream(&self, seen: Option<EventId>) -> Result<Response, Refusal> {
         let seen = seen.filter(|seen| seen.epoch == self.hub.epoch());
         if let Some(seen) = seen {
-            // It may come from a replica that is ahead of this one; never send it backwards.
+            // It may come from a replica that is ahead of this one; never send it backwards: it would
+            // take tokens again that it knows to be revoked. Only what the database itself says
+            // counts, should that have lost its newest changes.
             self.until_applied(seen.number).await;
+            let is_behind = self.position().number < seen.number;
+            if is_behind && self.since_looked() >= STREAMS_SILENT_AFTER {
+                return Err(Problem::unavailable(
+                    "database_unavailable",
+                    1,
+                    "this replica does not see the database and knows less than you; ask another",
+                )
+                .into());
+            }
         }
         let subscription = self.hub.subscribe();
         let (first, after) = {

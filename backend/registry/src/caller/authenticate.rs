@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use http::{HeaderMap, request::Parts};
@@ -16,6 +17,9 @@ use crate::app::App;
 
 /// Trust that was not confirmed for this long is stale: the stream beats four times in it.
 const TRUST_LASTS_MILLIS: u64 = 1000;
+/// Silent for less than this, core is waited for, as gateways do.
+const STALE_A_MOMENT_MILLIS: u64 = 5_000;
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Knows every kind of credential the registry takes.
 #[derive(Clone)]
@@ -40,9 +44,9 @@ impl Authenticator {
         saas_web::is_from_gateway(headers, &self.0.internal, &self.0.clock)
     }
 
-    fn authenticate(&self, parts: &Parts) -> Result<Caller, Problem> {
+    async fn authenticate(&self, parts: &Parts) -> Result<Caller, Problem> {
         if let Some(token) = bearer_token(&parts.headers) {
-            return self.by_token(token);
+            return self.by_token(token).await;
         }
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         if self.0.environment == Environment::Development
@@ -57,7 +61,7 @@ impl Authenticator {
         ))
     }
 
-    fn by_token(&self, token: &str) -> Result<Caller, Problem> {
+    async fn by_token(&self, token: &str) -> Result<Caller, Problem> {
         let now = self.0.clock.now();
         if let Some(monitor) = &self.0.metrics_token
             && constant_time_eq(token.as_bytes(), monitor.as_bytes())
@@ -76,15 +80,30 @@ impl Authenticator {
             Err(TokenError::Algorithm) => {}
             Err(error) => return Err(refused(error)),
         }
-        self.by_access_token(token)
+        self.by_access_token(token).await
     }
 
-    fn by_access_token(&self, token: &str) -> Result<Caller, Problem> {
+    /// Whether core was heard from lately. If it was a moment ago, waits for it, since the stream may
+    /// just be moving from one core to another; only for a token that was good until then.
+    async fn trust_is_fresh(&self, token: &str) -> bool {
         let trust = &self.0.trust;
-        let is_fresh = trust
-            .silent_millis()
-            .is_some_and(|ms| ms <= TRUST_LASTS_MILLIS);
-        if !trust.is_ready() || !is_fresh {
+        let silent = || trust.silent_millis().unwrap_or(u64::MAX);
+        if silent() > TRUST_LASTS_MILLIS && trust.load().verify(token, self.0.clock.now()).is_err()
+        {
+            return false;
+        }
+        while silent() > TRUST_LASTS_MILLIS {
+            if silent() > STALE_A_MOMENT_MILLIS {
+                return false;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        true
+    }
+
+    async fn by_access_token(&self, token: &str) -> Result<Caller, Problem> {
+        let trust = &self.0.trust;
+        if !trust.is_ready() || !self.trust_is_fresh(token).await {
             return Err(Problem::unavailable(
                 "trust_stale",
                 1,
@@ -143,6 +162,6 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        app.authenticator().authenticate(parts)
+        app.authenticator().authenticate(parts).await
     }
 }

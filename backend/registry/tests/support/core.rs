@@ -1,6 +1,11 @@
 //! What the registry needs of core: a key set, a trust stream, and tokens signed with the key.
 
 use std::net::SocketAddr;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+use std::time::Duration;
 
 use axum::routing::get;
 use saas_domain::{
@@ -22,13 +27,16 @@ pub struct FakeCore {
     hub: StreamHub,
     shutdown: CancellationToken,
     serving: JoinHandle<()>,
+    is_silent: Arc<AtomicBool>,
 }
 
 impl FakeCore {
     pub async fn start(clock: Clock) -> Self {
         let key = SigningKey::generate(&Random::os()).unwrap();
         let shutdown = CancellationToken::new();
-        let hub = StreamHub::new(1, shutdown.clone());
+        let hub = StreamHub::confirmed_for(1, shutdown.clone(), Duration::from_millis(300));
+        let is_silent = Arc::new(AtomicBool::new(false));
+        let (confirming, silent) = (hub.clone(), Arc::clone(&is_silent));
         let snapshot = TrustSnapshot {
             issuer: ISSUER.to_owned(),
             keys: KeySet {
@@ -51,9 +59,26 @@ impl FakeCore {
             hub,
             shutdown,
             serving: tokio::spawn(async move {
-                axum::serve(listener, router).await.unwrap();
+                let confirm = async {
+                    loop {
+                        if !silent.load(Ordering::Relaxed) {
+                            confirming.confirm();
+                        }
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                };
+                tokio::select! {
+                    served = axum::serve(listener, router) => served.unwrap(),
+                    () = confirm => {}
+                }
             }),
+            is_silent,
         }
+    }
+
+    /// Its streams do not beat, as those of a core that does not see the database any more; or do again.
+    pub fn fall_silent(&self, silent: bool) {
+        self.is_silent.store(silent, Ordering::Relaxed);
     }
 
     pub fn registration(&self) -> Value {
