@@ -84,7 +84,7 @@ class Platform:
         kept = {key: self.settings[key] for key in ("PATH", "HOME", "LANG") if key in self.settings}
         registry = self.urls["registry-1"]
         command = [sys.executable, ROOT / "examples/python/orders.py", "--data", self.folder / "orders.db"]
-        self.programs["orders"] = Program("orders", command, self.folder, kept | {"REGISTRY_URL": self.settings["REGISTRY_URL"]})
+        self.programs["orders"] = Program("orders", command, self.folder, kept | {"REGISTRY_URL": registry})
         is_up = lambda: call("GET", f"{registry}/v1/services/orders/instances?status=up").json().get("items")
         wait_for("orders", is_up)
 
