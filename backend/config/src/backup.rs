@@ -17,6 +17,21 @@ pub struct BackupSettings {
     pub identity: Option<Secret>,
     /// `BACKUP_RETENTION_DAYS`.
     pub retention_days: u32,
+    /// `BACKUP_SCHEDULE` as it was written; `None` for `off`.
+    pub schedule: Option<String>,
+    /// `BACKUP_ON_SUCCESS`.
+    pub on_success: Option<Hook>,
+    /// `BACKUP_ON_FAILURE`.
+    pub on_failure: Option<Hook>,
+}
+
+/// What hears of something.
+#[derive(Clone, Debug)]
+pub enum Hook {
+    /// Who is sent it. The address may hold a token.
+    Url(Secret),
+    /// What is run.
+    Program(PathBuf),
 }
 
 impl BackupSettings {
@@ -33,8 +48,31 @@ impl BackupSettings {
             recipients: list(from.text("BACKUP_RECIPIENTS").unwrap_or_default()),
             identity: from.secret("BACKUP_IDENTITY"),
             retention_days: from.number("BACKUP_RETENTION_DAYS", 1, 36_500)?,
+            schedule: from
+                .text("BACKUP_SCHEDULE")
+                .map(str::trim)
+                .filter(|text| !text.eq_ignore_ascii_case("off"))
+                .map(str::to_owned),
+            on_success: from.read("BACKUP_ON_SUCCESS", hook)?,
+            on_failure: from.read("BACKUP_ON_FAILURE", hook)?,
         })
     }
+}
+
+fn hook(text: &str) -> Result<Hook, String> {
+    let text = text.trim();
+    if text.starts_with('/') {
+        return Ok(Hook::Program(PathBuf::from(text)));
+    }
+    let url = text.parse::<http::Uri>().ok();
+    let scheme = url.as_ref().and_then(http::Uri::scheme_str);
+    if matches!(scheme, Some("http" | "https")) {
+        return Ok(Hook::Url(Secret::new(text)));
+    }
+    Err(
+        "expected a URL that begins with https:// or http://, or the absolute path of a program"
+            .to_owned(),
+    )
 }
 
 fn list(text: &str) -> Vec<String> {

@@ -33,7 +33,7 @@ mod validate;
 mod values;
 mod vault;
 
-pub use backup::BackupSettings;
+pub use backup::{BackupSettings, Hook};
 pub use document::{Language, settings_document};
 pub use error::ConfigError;
 pub use network::{IpNetwork, NetworkError, Networks};

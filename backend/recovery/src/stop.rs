@@ -17,8 +17,13 @@ impl Stop {
         self.0.store(true, Ordering::Relaxed);
     }
 
+    /// Whether it was told so.
+    pub fn is_told(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn check(&self) -> Result<(), RecoveryError> {
-        if self.0.load(Ordering::Relaxed) {
+        if self.is_told() {
             return Err(RecoveryError::Stopped);
         }
         Ok(())

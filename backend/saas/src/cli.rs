@@ -135,6 +135,18 @@ pub enum Backup {
     /// the backup, brought to this version's schema, and takes the other's place in one step. The one
     /// that was there is kept beside it. Sessions begun since the backup end.
     Restore(Restore),
+    /// Go on and make a backup whenever BACKUP_SCHEDULE says, on PostgreSQL; `saas up` does so by
+    /// itself.
+    ///
+    /// Several of these share the work: one makes each backup, and another takes over if that one
+    /// dies. What was missed while none ran is made up for, once. Old backups are removed as by
+    /// `saas backup prune`. Answers at BACKUP_PORT with health and metrics.
+    Schedule {
+        /// Do what is due, if anything is, and end: for a CronJob or cron. Exit status 1 if it came
+        /// to nothing, after as many attempts as otherwise.
+        #[arg(long)]
+        once: bool,
+    },
 }
 
 /// `saas backup restore …`
@@ -375,4 +387,6 @@ pub enum ForRole {
     Gateway,
     /// `saas core`
     Core,
+    /// `saas backup schedule`
+    Backup,
 }

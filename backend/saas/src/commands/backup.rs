@@ -1,6 +1,7 @@
 //! `saas backup`: saving the database, and making a backup the database again.
 
 mod listed;
+mod once;
 mod restore;
 mod told;
 
@@ -9,31 +10,34 @@ use std::{path::PathBuf, process::ExitCode};
 use saas_config::Settings;
 use saas_domain::{Clock, Random};
 use saas_recovery::{
-    Backup, Directory, Making, RecoveryError, Source, Stop,
+    Backup, Created, Directory, Making, Source, Stop,
     age::{Identity, KeyTextError, Recipient},
     create,
     format::{BackupName, Compression},
 };
 use saas_security::FileSeal;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     Failure,
+    backups::hook::Event,
     cli::{self, Output},
-    commands::{block_on, print, root_secret, tool_settings},
+    commands::{block_on, print, root_secret, serve, tell, tool_settings},
+    platform::Form,
 };
 use told::{ago, size};
 
 /// Runs `saas backup …`.
 pub(crate) fn run(command: &cli::Backup) -> Result<ExitCode, Failure> {
-    let settings = tool_settings()?;
     match command {
-        cli::Backup::Create(output) => made(&settings, output),
-        cli::Backup::List(output) => listed::run(&settings, output),
-        cli::Backup::Verify { files, all } => verified(&settings, files, *all),
-        cli::Backup::Prune { dry_run } => pruned(&settings, *dry_run),
-        cli::Backup::Restore(restore) => restore::run(&settings, restore),
+        cli::Backup::Schedule { once: false } => serve::run(Form::Backup),
+        cli::Backup::Schedule { once: true } => once::run(),
+        cli::Backup::Create(output) => made(&tool_settings()?, output),
+        cli::Backup::List(output) => listed::run(&tool_settings()?, output),
+        cli::Backup::Verify { files, all } => verified(&tool_settings()?, files, *all),
+        cli::Backup::Prune { dry_run } => pruned(&tool_settings()?, *dry_run),
+        cli::Backup::Restore(restore) => restore::run(&tool_settings()?, restore),
     }
 }
 
@@ -46,7 +50,10 @@ fn seal(settings: &Settings) -> Result<FileSeal, Failure> {
 }
 
 /// Runs work that Ctrl-C and SIGTERM stop without leaving anything half behind.
-fn stoppable<T>(work: impl AsyncFnOnce(&Stop) -> Result<T, RecoveryError>) -> Result<T, Failure> {
+fn stoppable<T, E>(work: impl AsyncFnOnce(&Stop) -> Result<T, E>) -> Result<T, Failure>
+where
+    Failure: From<E>,
+{
     block_on(async {
         let stop = Stop::default();
         let (mut interrupt, mut terminate) = (
@@ -99,10 +106,43 @@ fn identity(settings: &Settings) -> Result<Option<Identity>, Failure> {
     text.expose().parse().map(Some).map_err(wrong)
 }
 
-fn made(settings: &Settings, output: &Output) -> Result<ExitCode, Failure> {
+/// Makes a backup as the settings say.
+pub(crate) async fn make(settings: &Settings, stop: &Stop) -> Result<Created, Failure> {
     let source = Source::new(settings.database_url.expose())?;
     let making = making(settings)?;
-    let created = stoppable(async |stop| create(&source, &making, stop).await)?;
+    Ok(create(&source, &making, stop).await?)
+}
+
+/// What there is to say of a backup, to whom it may concern and for the record.
+pub(crate) fn facts(created: &Created) -> Map<String, Value> {
+    let facts = [
+        ("file", json!(created.name.to_string())),
+        ("taken_at", json!(created.name.taken_at.timestamp())),
+        ("bytes", json!(created.bytes)),
+        ("seconds", json!(created.took.as_secs_f64())),
+        ("rows", json!(created.manifest.rows())),
+    ];
+    let facts = facts.into_iter();
+    facts
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+/// Says how it ended to whom the settings name.
+fn tell_others(settings: &Settings, made: &Result<Created, Failure>) {
+    let event = match made {
+        Ok(created) => Event::succeeded(facts(created)),
+        Err(failure) => Event::failed(&failure.to_string()),
+    };
+    if let Err(failure) = block_on(event.tell(settings)) {
+        tell(&failure.to_string());
+    }
+}
+
+fn made(settings: &Settings, output: &Output) -> Result<ExitCode, Failure> {
+    let made = stoppable(async |stop| make(settings, stop).await);
+    tell_others(settings, &made);
+    let created = made?;
     let manifest = &created.manifest;
     if output.json {
         let told = json!({
@@ -178,15 +218,24 @@ fn verified(settings: &Settings, files: &[PathBuf], all: bool) -> Result<ExitCod
     Ok(ExitCode::from(u8::from(!is_sound)))
 }
 
-fn pruned(settings: &Settings, dry_run: bool) -> Result<ExitCode, Failure> {
+/// Removes the backups that need not be kept, or only tells which they are.
+pub(crate) fn prune(settings: &Settings, dry_run: bool) -> Result<Vec<BackupName>, Failure> {
     let place = place(settings)?;
     let now = Clock::system().now();
-    let days = settings.backup.retention_days;
-    let surplus: Vec<BackupName> = saas_recovery::surplus(&place.list()?, days, now);
+    let surplus = saas_recovery::surplus(&place.list()?, settings.backup.retention_days, now);
     for name in &surplus {
         if !dry_run {
             place.remove(name)?;
         }
+    }
+    Ok(surplus)
+}
+
+fn pruned(settings: &Settings, dry_run: bool) -> Result<ExitCode, Failure> {
+    let now = Clock::system().now();
+    let days = settings.backup.retention_days;
+    let surplus = prune(settings, dry_run)?;
+    for name in &surplus {
         let done = if dry_run {
             "would be removed"
         } else {
