@@ -4,6 +4,7 @@ import contextlib
 import http.server
 import json
 import os
+import pty
 import re
 import secrets
 import signal
@@ -93,7 +94,7 @@ class Schedule:
         with open(self.log, "ab") as output:
             self.process = subprocess.Popen([BINARY, *command], env=self.environment, cwd=folder, stdout=output, stderr=output)
 
-    def ready(self):
+    def ready(self, part="backup"):
         def run_file():
             assert self.process.poll() is None, self.text()
             try:
@@ -102,7 +103,7 @@ class Schedule:
                 return None
             return run if run["pid"] == self.process.pid else None
 
-        self.url = wait_for("run.json", run_file)["backup"]
+        self.url = wait_for("run.json", run_file)[part]
         wait_for("readiness", lambda: call("GET", f"{self.url}/health/ready").status == 200)
         return self
 
@@ -131,8 +132,8 @@ def schedules(tmp_path):
     """Starts them, and ends those that are left."""
     started = []
 
-    def start(url, name="one", **settings):
-        started.append(Schedule(tmp_path, url, name, **settings))
+    def start(url, name="one", command=("backup", "schedule"), **settings):
+        started.append(Schedule(tmp_path, url, name, command, **settings))
         return started[-1]
 
     yield start
@@ -342,6 +343,31 @@ def test_a_wrong_setting_is_refused_in_one_sentence(tmp_path, setting, words):
         assert words in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
+def test_once_does_what_is_due_and_ends(tmp_path):
+    url = migrated(tmp_path)
+    once = lambda **settings: saas(tmp_path, "backup", "schedule", "--once", DATABASE_URL=url, LOG_FORMAT="json", **settings)
+    done = once()
+    assert done.returncode == 0 and "nothing is due" in done.stdout, done
+    missed(url)
+    assert once().returncode == 0
+    assert len(backups(tmp_path)) == 1 and [run["status"] for run in runs(url)] == ["succeeded"]
+    assert "nothing is due" in once().stdout
+    assert len(backups(tmp_path)) == 1
+
+
+def test_core_tells_of_backups_that_others_make(tmp_path, schedules):
+    url = migrated(tmp_path)
+    missed(url)
+    assert saas(tmp_path, "backup", "schedule", "--once", DATABASE_URL=url).returncode == 0
+    [run] = runs(url)
+    core = schedules(url, "core", ("core",), CORE_PORT="0", REGISTRY_URL="http://127.0.0.1:1", BACKUP_DIR=str(tmp_path / "none"))
+    core.ready("core")
+    newest = wait_for("the metric", lambda: core.metric("saas_backup_last_success_timestamp_seconds"))
+    assert newest == json.loads(run["detail"])["taken_at"]
+    assert core.metric("saas_backup_kept") is None
+    assert core.metric("saas_backup_expected_since_timestamp_seconds")
+
+
 def test_a_process_of_its_own_on_sqlite_is_refused(tmp_path):
     for command in (["backup", "schedule"], ["config", "check", "--role", "backup"]):
         done = saas(tmp_path, *command)
@@ -358,3 +384,33 @@ def test_old_backups_go_after_a_new_one(tmp_path, schedules):
     wait_for("the backup", lambda: "an old backup was removed" in one.text())
     assert len(backups(tmp_path)) == 1 and not backups(tmp_path)[0].startswith("saas_backup_2020")
     one.stop()
+
+
+def at_a_terminal(folder, *words):
+    """What a command writes to a terminal that standard error is."""
+    ours, theirs = pty.openpty()
+    known = environment(folder / "data", SECRET_KEY=SECRET, BACKUP_DIR=str(folder / "backups"), DATA_DIR=str(folder / "data"))
+    done = subprocess.run([BINARY, *words], env=known, cwd=folder, stdout=subprocess.PIPE, stderr=theirs, text=True, timeout=120)
+    assert done.returncode == 0, done
+    os.set_blocking(ours, False)
+    os.close(theirs)
+    try:
+        seen = os.read(ours, 100_000).decode()
+    except OSError:
+        seen = ""
+    os.close(ours)
+    return done.stdout, seen
+
+
+def test_a_terminal_shows_how_far_it_is(tmp_path):
+    with Platform(SECRET_KEY=SECRET, DATA_DIR=str(tmp_path / "data")):
+        pass
+    made, seen = at_a_terminal(tmp_path, "backup", "create")
+    assert re.search(r"\r\x1b\[2K  \d\S* \w+  \d+ s", seen) and seen.endswith("\x1b[2K"), seen
+    assert "\r" not in made
+    assert "%" in at_a_terminal(tmp_path, "backup", "verify")[1]
+    file = made.splitlines()[0]
+    assert "%" in at_a_terminal(tmp_path, "backup", "restore", file, "--replace")[1]
+    # Programs get no such thing.
+    assert at_a_terminal(tmp_path, "backup", "create", "--json")[1] == ""
+    assert saas(tmp_path, "backup", "create").stderr == ""

@@ -1,25 +1,38 @@
-//! How work that takes long is told to stop.
+//! How work that takes long is told to stop, and tells how far it is.
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use crate::RecoveryError;
 
 /// Shared by who works and who may want it to stop. Work looks often, and leaves nothing behind.
 #[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop {
+    told: Arc<AtomicBool>,
+    done: Arc<AtomicU64>,
+}
 
 impl Stop {
     /// From now on.
     pub fn now(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.told.store(true, Ordering::Relaxed);
     }
 
     /// Whether it was told so.
     pub fn is_told(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.told.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes of content have passed so far.
+    pub fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn passed(&self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.done.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn check(&self) -> Result<(), RecoveryError> {

@@ -2,6 +2,7 @@
 
 mod listed;
 mod once;
+mod progress;
 mod restore;
 mod told;
 
@@ -26,6 +27,7 @@ use crate::{
     commands::{block_on, print, root_secret, serve, tell, tool_settings},
     platform::Form,
 };
+use progress::Progress;
 use told::{ago, size};
 
 /// Runs `saas backup …`.
@@ -72,6 +74,20 @@ where
             done = work(&stop) => Ok(done?),
             () = told => Err(Failure::failed("stopped")),
         }
+    })
+}
+
+/// The same, with a line about how far it is for people at a terminal.
+fn watched<T, E>(
+    total: Option<u64>,
+    work: impl AsyncFnOnce(&Stop) -> Result<T, E>,
+) -> Result<T, Failure>
+where
+    Failure: From<E>,
+{
+    stoppable(async |stop| {
+        let _shown = Progress::show(stop, total);
+        work(stop).await
     })
 }
 
@@ -140,7 +156,11 @@ fn tell_others(settings: &Settings, made: &Result<Created, Failure>) {
 }
 
 fn made(settings: &Settings, output: &Output) -> Result<ExitCode, Failure> {
-    let made = stoppable(async |stop| make(settings, stop).await);
+    let made = if output.json {
+        stoppable(async |stop| make(settings, stop).await)
+    } else {
+        watched(None, async |stop| make(settings, stop).await)
+    };
     tell_others(settings, &made);
     let created = made?;
     let manifest = &created.manifest;
@@ -192,7 +212,10 @@ fn verified(settings: &Settings, files: &[PathBuf], all: bool) -> Result<ExitCod
     for file in &files {
         let looked = Backup::new(file, identity.clone())
             .map_err(Failure::from)
-            .and_then(|backup| stoppable(async |stop| backup.verify(stop)));
+            .and_then(|backup| {
+                let total = backup.peek().map(|manifest| manifest.content.bytes).ok();
+                watched(total, async |stop| backup.verify(stop))
+            });
         let line = match looked {
             Ok(manifest) if manifest.is_sealed(&seal) => format!(
                 "ok      {}: {} rows in {} tables, {} to decompress",
