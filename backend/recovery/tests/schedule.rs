@@ -1,6 +1,10 @@
 //! What is due is done once, by one of several, on both databases.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::{
     path::PathBuf,
