@@ -847,11 +847,11 @@ def backups():
             ),
             stat(
                 "Age of the last good drill",
-                "Since then nobody has shown that a backup can be restored. Above a week: run one.",
+                "Since then nobody has shown that a backup can be restored. Above a quarter: run one.",
                 "s",
                 "time() - max(saas_backup_drill_last_success_timestamp_seconds)",
                 width=6,
-                steps=[(None, GREEN), (7 * 86400, AMBER), (8 * 86400, RED)],
+                steps=[(None, GREEN), (92 * 86400, AMBER), (100 * 86400, RED)],
                 noValue="no drill",
             ),
             stat(

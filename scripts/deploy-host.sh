@@ -15,8 +15,8 @@ set -euo pipefail
 # Compose reads them, or a container does: whoever may enter the directory may read them.
 files=(docker-compose.prod.yml docker/traefik/dynamic.yml)
 # As docs/DEPLOYMENT.md has it: one after the other, gateways in turn.
-services=(registry core gateway gateway-b frontend)
-images=(registry core gateway frontend)
+services=(registry core gateway gateway-b frontend backup)
+images=(registry core gateway frontend backup)
 slowest_pull=1800
 # The shell's own would go before .env.
 unset IMAGE_TAG IMAGE_PREFIX COMPOSE_FILE COMPOSE_ENV_FILES
@@ -137,6 +137,7 @@ remember_previous() {
             [ -e "$file" ] || refuse "$previous runs here, but not from $PWD, which has no $file: there would be no way back"
         done
         for image in "${images[@]}"; do
+            has_service "$image" || continue
             image=$(setting IMAGE_PREFIX)saas-$image:$previous
             docker image inspect "$image" >/dev/null 2>&1 ||
                 refuse "$previous runs here, but there is no image $image to go back to: was IMAGE_PREFIX changed? 'docker tag' gives the one that runs that name"
@@ -181,6 +182,11 @@ fetch() {
         docker image inspect "$image" >/dev/null 2>&1 || refuse "$image could not be fetched; nothing was touched"
     done
     say "images fetched in $((SECONDS - began)) s"
+}
+
+# Whether the version whose files lie in place has this service: an earlier one may not.
+has_service() {
+    grep -q "^  $1:" docker-compose.prod.yml
 }
 
 # --- one version in place of another
@@ -232,6 +238,7 @@ replace() {
         may_go_on || return 1
     fi
     for service in "${services[@]}"; do
+        has_service "$service" || continue
         failed=$service
         quietly within "$limit" docker compose -f docker-compose.prod.yml up -d --no-deps --no-build --wait "$service" || return 1
         say "$service is healthy"
@@ -276,11 +283,13 @@ is_well() {
 all_healthy() {
     local service found containers=()
     for service in "${services[@]}"; do
+        has_service "$service" || continue
         containers+=("$(container "$service")")
     done
     found=$(docker inspect --format '{{.Name}} {{.Config.Image}} {{if .State.Health}}{{.State.Health.Status}}{{end}}' \
         "${containers[@]}" 2>/dev/null) || true
     for service in "${services[@]}"; do
+        has_service "$service" || continue
         grep -Eqx "/?$(container "$service") [^ ]*:${1//./\\.} healthy" <<<"$found" ||
             { failed=$service unwell="$service is $(grep -w "$(container "$service")" <<<"$found" || echo 'not there')" && return 1; }
     done

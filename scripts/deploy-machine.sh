@@ -82,6 +82,7 @@ tag_of() {
 what_runs() {
     local service image told=''
     for service in "${services[@]}"; do
+        has_service "$service" || continue
         image=$(image_of "$service")
         told+="${told:+, }$service $(if [ -n "$image" ]; then tag_of "$image"; else echo nothing; fi)"
     done
@@ -91,6 +92,7 @@ what_runs() {
 all_run() {
     local service
     for service in "${services[@]}"; do
+        has_service "$service" || continue
         [ "$(tag_of "$(image_of "$service")")" = "$1" ] || return 1
     done
 }

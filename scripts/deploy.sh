@@ -17,7 +17,7 @@ scripts/deploy.sh --host HOST --user USER --version TAG [options]
   --known-hosts FILE   the machine's public keys; otherwise those ssh knows
   --limit SECONDS      how long a service may take to be healthy (180)
   --hold SECONDS       how long the public address has to answer without a miss (10)
-  --digests LIST       what the images have to be, as registry=sha256:…,core=…,gateway=…,frontend=…:
+  --digests LIST       what the images have to be, as registry=sha256:…,core=…,gateway=…,frontend=…,backup=…:
                        fetched by that, whatever the tag leads to
 
 Run it in a checkout of that version: docker-compose.prod.yml and docker/traefik/dynamic.yml go along.
@@ -73,7 +73,7 @@ done
 [ "$hold" -lt "$limit" ] || refuse "--hold $hold has to be shorter than --limit $limit"
 if [ -n "$digests" ]; then
     matches digests "$digests" '[a-z]+=sha256:[0-9a-f]{64}(,[a-z]+=sha256:[0-9a-f]{64})*' 'is no list of digests'
-    for name in registry core gateway frontend; do
+    for name in registry core gateway frontend backup; do
         [[ ,$digests =~ ,$name= ]] || refuse "--digests does not say what $name has to be"
     done
 fi

@@ -76,8 +76,14 @@ def of_kind(objects, *kinds):
 
 
 def pod(workload):
-    """The pod's description in a Deployment, StatefulSet or Job."""
-    return workload["spec"]["template"]["spec"]
+    """The pod's description in a Deployment, StatefulSet, Job or CronJob."""
+    return template(workload)["spec"]
+
+
+def template(workload):
+    """What pods are made from."""
+    spec = workload["spec"]
+    return spec.get("jobTemplate", {"spec": spec})["spec"]["template"]
 
 
 def container(workload):

@@ -185,7 +185,7 @@ class Installation:
         for file in FILES:
             (self.folder / file).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / file).write_text(f"# as of {OLD}\n" + (ROOT / file).read_text())
-        services = ("registry", "core", "gateway", "gateway-b", "frontend")
+        services = ("registry", "core", "gateway", "gateway-b", "frontend", "backup")
         machine.state.write_text(json.dumps({
             "published": [OLD, NEW], "local": [OLD], "sick": {}, "no_answer": [], "migration_fails": [], "calls": [],
             "edges": 1, "running": dict.fromkeys(services, OLD) | {"traefik": "v3"},

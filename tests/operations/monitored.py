@@ -38,27 +38,7 @@ SCRAPE_SECONDS = 1
 # Tenants' limits refuse what comes faster, so that there are refusals to show.
 TENANT_LIMIT = 2
 
-# What other parts will tell as soon as they are built, told here by a stand-in. The names are those
-# of docs/MONITORING.md; whoever builds `saas backup` and the gateway's certificates takes them over,
-# and this text then goes.
-BACKUP_STAND_IN = """\
-# TYPE saas_backup_last_success_timestamp_seconds gauge
-saas_backup_last_success_timestamp_seconds {now}
-# TYPE saas_backup_last_size_bytes gauge
-saas_backup_last_size_bytes 123456
-# TYPE saas_backup_last_duration_seconds gauge
-saas_backup_last_duration_seconds 1.5
-# TYPE saas_backup_kept gauge
-saas_backup_kept 7
-# TYPE saas_backup_failures_total counter
-saas_backup_failures_total 0
-# TYPE saas_backup_drill_last_success_timestamp_seconds gauge
-saas_backup_drill_last_success_timestamp_seconds {now}
-# TYPE saas_backup_drill_recovery_time_seconds gauge
-saas_backup_drill_recovery_time_seconds 12
-# TYPE saas_backup_drill_recovery_point_seconds gauge
-saas_backup_drill_recovery_point_seconds 3600
-"""
+# What Traefik and the gateway's certificates would tell, told here by a stand-in.
 CERTIFICATE_STAND_IN = """\
 # TYPE saas_tls_certificate_not_after_timestamp_seconds gauge
 saas_tls_certificate_not_after_timestamp_seconds{{domain="api.example.com"}} {later}
@@ -212,7 +192,7 @@ class Cluster:
 
 
 class Distributed:
-    """Registry, core and two gateways, as docker-compose.prod.yml has them."""
+    """Registry, core, two gateways and the schedule of backups, as docker-compose.prod.yml has them."""
 
     def __init__(self, stack, folder):
         self.stack, self.folder = stack, folder
@@ -223,7 +203,7 @@ class Distributed:
         )
         self.secret = secrets.token_hex(32)
         self.password = secrets.token_hex(16)
-        self.ports = {name: free_port() for name in ("registry", "core", "gateway", "gateway-b")}
+        self.ports = {name: free_port() for name in ("registry", "core", "gateway", "gateway-b", "backup")}
         # One of them has its secret from Vault and gives traces, so that there are the figures of both.
         vault, collector = stack.enter_context(Vault()), stack.enter_context(Collector())
         vault.put(SECRET_KEY=self.secret)
@@ -232,6 +212,17 @@ class Distributed:
         for name in self.ports:
             self.ready(name)
         self.api = f"{self.url('gateway')}/api"
+        self.recover()
+
+    def recover(self):
+        """A backup that was missed and is made up for, and a drill."""
+        moment = "date_trunc('day', now()) - interval '3 days'"
+        self.cluster.sql(
+            "INSERT INTO recovery_runs (id, kind, status, scheduled_for, started_at, finished_at, holder, detail) VALUES "
+            f"(gen_random_uuid(), 'backup', 'failed', {moment}, {moment}, {moment}, 'nobody', '{{}}'), "
+            "(gen_random_uuid(), 'drill', 'succeeded', NULL, now(), now(), 'nobody', "
+            """'{"recovery_time_seconds": 12.5, "recovery_point_seconds": 3600}')"""
+        )
 
     def program(self, name, command, environment=None):
         made = Program(name, command, self.folder, environment)
@@ -249,7 +240,7 @@ class Distributed:
         kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
         return self.program(
             name,
-            [BINARY, role],
+            [BINARY, "backup", "schedule"] if role == "backup" else [BINARY, role],
             kept
             | {
                 "DATA_DIR": f"{self.folder}/{name}",
@@ -359,21 +350,15 @@ def uncommented(text, first, last):
     return text[:begin] + block + text[end:]
 
 
-def with_backups(text):
-    """Prometheus' configuration for those who have a schedule of backups."""
-    return uncommented(text, "# --- the schedule of backups", "# Certificates' dates")
-
-
 class Watch:
     """Prometheus and Alertmanager, watching the platform."""
 
     def __init__(self, stack, folder, platform):
         self.folder, self.platform = folder, platform
         now = time.time()
-        self.backup = Told(lambda: BACKUP_STAND_IN.format(now=int(now)))
         self.edge = Told(lambda: CERTIFICATE_STAND_IN.format(later=int(now) + 60 * 86400))
         self.receiver = Told()
-        for server in (self.backup, self.edge, self.receiver):
+        for server in (self.edge, self.receiver):
             stack.callback(server.shutdown)
         self.port, self.alerts_port = free_port(), free_port()
         self.url, self.alerts_url = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{self.alerts_port}"
@@ -390,12 +375,12 @@ class Watch:
             "core:8002": self.platform.address("core"),
             "gateway:8000": self.platform.address("gateway"),
             "gateway-b:8000": self.platform.address("gateway-b"),
-            "backup:8003": self.backup.address,
+            "backup:8003": self.platform.address("backup"),
             "traefik:8083": self.edge.address,
             "alertmanager:9093": f"127.0.0.1:{self.alerts_port}",
             "localhost:9090": f"127.0.0.1:{self.port}",
         }
-        text = with_backups((MONITORING / "prometheus.yml").read_text(encoding="utf-8"))
+        text = (MONITORING / "prometheus.yml").read_text(encoding="utf-8")
         for name, address in addresses.items():
             assert name in text, f"prometheus.yml does not name {name}"
             text = text.replace(name, address)

@@ -13,7 +13,7 @@ import yaml
 from machine import DOMAIN, FILES, NEW, OLD, Machine, wait_for
 from running_platform import ROOT
 
-IN_TURN = ["registry", "core", "gateway", "gateway-b", "frontend", "traefik"]
+IN_TURN = ["registry", "core", "gateway", "gateway-b", "frontend", "backup", "traefik"]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def expect_untouched(platform):
 
 
 # What each image of NEW has to be.
-DIGESTS = {image: f"sha256:{number:02x}" + "0a" * 31 for number, image in enumerate(("registry", "core", "gateway", "frontend"))}
+DIGESTS = {image: f"sha256:{number:02x}" + "0a" * 31 for number, image in enumerate(("registry", "core", "gateway", "frontend", "backup"))}
 LIST = ",".join(f"{image}={digest}" for image, digest in DIGESTS.items())
 
 
@@ -52,7 +52,7 @@ def test_a_good_update(platform, machine, capsys):
     assert platform.runs() == {NEW} and platform.tag() == NEW
     # All is fetched before anything stops, and the schema comes before the services.
     calls = [call for call in machine.read()["calls"] if re.search(" (pull|run|up) ", call)]
-    assert [re.search(" (pull|run|up) ", call)[1] for call in calls] == ["pull", "run"] + ["up"] * 6
+    assert [re.search(" (pull|run|up) ", call)[1] for call in calls] == ["pull", "run"] + ["up"] * 7
     assert platform.ups() == IN_TURN
     # Its other lines, its mode; the containers' users can read what they mount.
     lines = platform.env.read_text().splitlines()
@@ -79,6 +79,25 @@ def test_the_edge_is_left_alone_if_nothing_about_it_is_new(platform, machine):
     machine.change(routes_seen=(ROOT / FILES[1]).read_text())
     assert platform.deploy().returncode == 0
     assert machine.read()["edges"] == 1
+
+
+@pytest.mark.parametrize("sick", [[], ["backup"]])
+def test_a_version_may_bring_a_service_that_the_one_before_did_not_have(platform, machine, sick):
+    file = platform.folder / FILES[0]
+    text = file.read_text()
+    begin, end = text.index("  backup:\n"), text.index("  traefik:\n")
+    file.write_text(text[:begin] + text[end:])
+    running = machine.read()["running"]
+    del running["backup"]
+    machine.change(running=running, sick={NEW: sick})
+    done = platform.deploy()
+    assert "but not everywhere" not in done.stdout
+    if sick:
+        assert done.returncode == 1 and done.stdout.rstrip().endswith(f"{OLD} runs again"), done.stdout
+        assert platform.tag() == OLD
+    else:
+        assert done.returncode == 0, done.stdout
+        assert platform.runs() == {NEW}
 
 
 def test_settings_of_the_database_are_left_and_told(platform):

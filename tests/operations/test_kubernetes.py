@@ -24,6 +24,7 @@ from kubernetes_manifests import (
     kustomize,
     of_kind,
     pod,
+    template,
 )
 from running_platform import BINARY
 
@@ -52,7 +53,9 @@ NEEDS = {
     },
     "frontend": set(),
     "migrate": {"DATABASE_URL"},
+    "backup": {"SECRET_KEY", "SECRET_KEY_PREVIOUS", "METRICS_TOKEN", "DATABASE_URL"},
 }
+JOBS = {"migrate": "Job", "backup": "CronJob"}
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +232,7 @@ def test_a_replacement_is_there_before_anything_is_taken_away(manifests):
 
 
 def test_pods_are_restricted_and_spread(manifests):
-    for workload in of_kind(manifests, "Deployment", "StatefulSet", "Job"):
+    for workload in of_kind(manifests, "Deployment", "StatefulSet", "Job", "CronJob"):
         spec, box = pod(workload), container(workload)
         assert spec["automountServiceAccountToken"] is False and spec["enableServiceLinks"] is False
         assert spec["securityContext"]["runAsNonRoot"] and spec["securityContext"]["runAsUser"] > 0
@@ -248,8 +251,8 @@ def test_pods_are_restricted_and_spread(manifests):
 def test_everything_is_labelled(manifests):
     for each in manifests:
         assert each["metadata"]["labels"]["app"], each["metadata"]
-    for workload in of_kind(manifests, "Deployment", "StatefulSet", "Job"):
-        assert workload["spec"]["template"]["metadata"]["labels"]["app"] == workload["metadata"]["name"]
+    for workload in of_kind(manifests, "Deployment", "StatefulSet", "Job", "CronJob"):
+        assert template(workload)["metadata"]["labels"]["app"] == workload["metadata"]["name"]
 
 
 def test_the_entrance(production, chart):
@@ -310,7 +313,7 @@ def settings():
 
 
 def workloads(objects):
-    return [*WORKLOADS, "migrate"], lambda name: find(objects, "Job" if name == "migrate" else "Deployment", name)
+    return [*WORKLOADS, *JOBS], lambda name: find(objects, JOBS.get(name, "Deployment"), name)
 
 
 def test_each_container_gets_the_secrets_it_needs(manifests):
@@ -350,6 +353,18 @@ def test_the_services_accept_their_settings(manifests, role):
     if given["ENVIRONMENT"] == "production":
         refused = check(role, given | {"SECRET_KEY": "changeme"})
         assert refused.returncode == 2 and "SECRET_KEY" in refused.stderr
+
+
+def test_the_job_of_backups_accepts_its_settings_and_runs_when_they_are_due(manifests):
+    job = find(manifests, "CronJob", "backup")
+    given = environment(with_secret(manifests), container(job), "10.244.1.7")
+    done = check("backup", given)
+    assert done.returncode == 0, done.stderr
+    assert job["spec"]["schedule"] == given["BACKUP_SCHEDULE"] == "0 2 * * *" and job["spec"]["timeZone"] == "Etc/UTC"
+    assert container(job)["args"] == ["backup", "schedule", "--once"]
+    mounted = {each["mountPath"]: each["name"] for each in container(job)["volumeMounts"]}
+    claims = {each["name"]: each.get("persistentVolumeClaim", {}).get("claimName") for each in pod(job)["volumes"]}
+    assert find(manifests, "PersistentVolumeClaim", claims[mounted[given["BACKUP_DIR"]]])
 
 
 def check(role, given):
@@ -458,11 +473,13 @@ def test_what_is_needed_is_allowed(production, chart):
             (inside("registry"), OUTSIDE, 5432),
             (inside("core"), OUTSIDE, 5432),
             (inside("migrate"), OUTSIDE, 5432),
+            (inside("backup"), OUTSIDE, 5432),
+            (inside("backup"), OUTSIDE, 443),
             (inside("gateway"), OUTSIDE, 6379),
             *((inside(app), PROMETHEUS, 4318) for app in SERVICES),
         ]:
             assert network.allows(source, target, port), (source, target, port)
-        for app in [*WORKLOADS, "migrate"]:
+        for app in [*WORKLOADS, *JOBS]:
             assert network.allows(inside(app), DNS, 53, "UDP"), app
 
 
@@ -484,6 +501,8 @@ def test_all_else_is_denied(production, development, chart):
             (inside("gateway"), STRANGER, 5000),
             (inside("core"), OUTSIDE, 443),
             (inside("migrate"), inside("core"), 8002),
+            (inside("backup"), inside("core"), 8002),
+            (OUTSIDE, inside("backup"), 8003),
             (inside("anything"), OUTSIDE, 443),
             (OUTSIDE, inside("anything"), 80),
         ]:
@@ -492,7 +511,7 @@ def test_all_else_is_denied(production, development, chart):
 
 def test_the_databases_of_development_are_for_those_who_need_them(development):
     network = Network(development)
-    for app in ("registry", "core", "migrate"):
+    for app in ("registry", "core", *JOBS):
         assert network.allows(inside(app), inside("postgres"), 5432), app
     for app in SERVICES:
         assert network.allows(inside(app), inside("redis"), 6379), app
@@ -519,7 +538,9 @@ def essence(each):
     """Without what only Helm adds: its labels, its hooks, the sum of the settings."""
     each = json.loads(json.dumps(each))
     each["metadata"].pop("namespace", None)
-    metadata = [each["metadata"], each.get("spec", {}).get("template", {}).get("metadata", {})]
+    spec = each.get("spec", {})
+    made = template(each)["metadata"] if "jobTemplate" in spec else spec.get("template", {}).get("metadata", {})
+    metadata = [each["metadata"], made]
     for part in metadata:
         part["labels"] = {"app": part["labels"]["app"]} if part.get("labels") else {}
         kept = part.pop("annotations", None) or {}
@@ -558,8 +579,8 @@ def test_with_vault_nobody_needs_the_secret(tmp_path):
     assert not of_kind(objects, "Secret")
     for each in objects:
         kubernetes_validate.validate(each, VERSIONS[-1], strict=True)
-    for name in [*SERVICES, "migrate"]:
-        workload = find(objects, "Job" if name == "migrate" else "Deployment", name)
+    for name in [*SERVICES, *JOBS]:
+        workload = find(objects, JOBS.get(name, "Deployment"), name)
         box = container(workload)
         # What is not in Vault may still be in a Secret; nothing has to be.
         keys = [each["valueFrom"]["secretKeyRef"] for each in box["env"] if "secretKeyRef" in each.get("valueFrom", {})]
@@ -580,7 +601,7 @@ def test_with_vault_nobody_needs_the_secret(tmp_path):
         assert "/var/run/secrets/vault/token cannot be read" in said, said
     opened = find(objects, "NetworkPolicy", "vault")["spec"]
     assert opened["egress"] == [{"ports": [{"protocol": "TCP", "port": 8443}]}]
-    assert set(opened["podSelector"]["matchExpressions"][0]["values"]) == {*SERVICES, "migrate"}
+    assert set(opened["podSelector"]["matchExpressions"][0]["values"]) == {*SERVICES, *JOBS}
 
 
 def test_without_vault_there_is_no_trace_of_it(chart):
@@ -595,6 +616,7 @@ def test_the_chart_without_what_can_be_left_out():
             "networkPolicy": off,
             "podDisruptionBudget": off,
             "migrate": off,
+            "backup": off,
             "gateway": {"autoscaling": off, "replicas": 5},
             "core": {"autoscaling": off},
         }
@@ -649,6 +671,7 @@ def test_other_settings_make_other_pods(chart):
         {"domains": {"api": "https://api.example.com"}},
         {"network": {"pods": "10.244.0.0"}},
         {"secret": {"values": {"SECRET": "x"}}},
+        {"backup": {"schedule": "nightly"}},
         {"colour": "blue"},
     ],
     ids=str,

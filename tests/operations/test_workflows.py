@@ -236,7 +236,7 @@ def test_what_is_deployed_is_what_was_verified_to_be_of_that_commit(tmp_path, ve
     script = step_of("deploy", "deploy", "cosign verify")
     runner = Runner(tmp_path, docker="echo digest of ${@: -1}", jq="read -r _ _ name; echo sha256:${name##*saas-}", cosign="exit ${UNSIGNED:-0}")
     assert runner.run(script, VERSION=version, REFERENCE=reference).returncode == 0
-    images = ("registry", "gateway", "core", "frontend")
+    images = ("registry", "gateway", "core", "backup", "frontend")
     assert runner.output == "digests=" + ",".join(f"{image}=sha256:{image}:{version}" for image in images) + "\n"
     verified = [line for line in runner.calls.splitlines() if line.startswith("cosign verify ")]
     assert [line.split()[2] for line in verified] == [f"ghcr.io/your-organisation/saas-{image}@sha256:{image}:{version}" for image in images]

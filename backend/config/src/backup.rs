@@ -27,6 +27,12 @@ pub struct BackupSettings {
     pub keep_monthly: u32,
     /// Where copies go, if there are any.
     pub s3: Option<S3Settings>,
+    /// `BACKUP_SCHEDULE` as it was written; `None` for `off`.
+    pub schedule: Option<String>,
+    /// `BACKUP_ON_SUCCESS`.
+    pub on_success: Option<Hook>,
+    /// `BACKUP_ON_FAILURE`.
+    pub on_failure: Option<Hook>,
 }
 
 /// S3-compatible storage.
@@ -48,6 +54,15 @@ pub struct S3Settings {
     pub part_bytes: u64,
 }
 
+/// What hears of something.
+#[derive(Clone, Debug)]
+pub enum Hook {
+    /// Who is sent it. The address may hold a token.
+    Url(Secret),
+    /// What is run.
+    Program(PathBuf),
+}
+
 impl BackupSettings {
     pub(crate) fn read(from: &Resolved, data_dir: &Path) -> Result<Self, ConfigError> {
         let is_gzip = from.read("BACKUP_COMPRESSION", |text| match text.trim() {
@@ -66,6 +81,13 @@ impl BackupSettings {
             keep_weekly: from.number("BACKUP_KEEP_WEEKLY", 0, 5200)?,
             keep_monthly: from.number("BACKUP_KEEP_MONTHLY", 0, 1200)?,
             s3: S3Settings::read(from)?,
+            schedule: from
+                .text("BACKUP_SCHEDULE")
+                .map(str::trim)
+                .filter(|text| !text.eq_ignore_ascii_case("off"))
+                .map(str::to_owned),
+            on_success: from.read("BACKUP_ON_SUCCESS", hook)?,
+            on_failure: from.read("BACKUP_ON_FAILURE", hook)?,
         })
     }
 }
@@ -158,6 +180,22 @@ fn credential(text: &str) -> Result<Secret, String> {
         return Ok(Secret::new(text));
     }
     Err("expected one word of letters, digits and signs, as the storage gave it out".to_owned())
+}
+
+fn hook(text: &str) -> Result<Hook, String> {
+    let text = text.trim();
+    if text.starts_with('/') {
+        return Ok(Hook::Program(PathBuf::from(text)));
+    }
+    let url = text.parse::<http::Uri>().ok();
+    let scheme = url.as_ref().and_then(http::Uri::scheme_str);
+    if matches!(scheme, Some("http" | "https")) {
+        return Ok(Hook::Url(Secret::new(text)));
+    }
+    Err(
+        "expected a URL that begins with https:// or http://, or the absolute path of a program"
+            .to_owned(),
+    )
 }
 
 fn list(text: &str) -> Vec<String> {

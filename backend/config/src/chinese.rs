@@ -31,6 +31,10 @@ const MEANINGS: &[(&str, &str)] = &[
     ("REGISTRY_PORT", "注册中心的端口；0 表示任选一个空闲端口"),
     ("CORE_PORT", "核心服务的端口；0 表示任选一个空闲端口"),
     (
+        "BACKUP_PORT",
+        "`saas backup schedule` 的端口，供健康检查与指标使用；0 表示任选一个空闲端口",
+    ),
+    (
         "DATABASE_URL",
         "`postgresql://user:password@host:5432/db` 或 `sqlite:///path/file.db`；未设置时使用数据目录中的 SQLite",
     ),
@@ -186,6 +190,15 @@ const MEANINGS: &[(&str, &str)] = &[
         "BACKUP_S3_PART_SIZE_MIB",
         "一次发送多少 MiB，也就是复制所占用的内存；更大的备份按此大小分段发送，5 到 1024",
     ),
+    (
+        "BACKUP_SCHEDULE",
+        "`saas up` 与 `saas backup schedule` 生成备份的时间：五段 cron 表达式（分、时、日、月、星期），按 UTC；或 `off`",
+    ),
+    (
+        "BACKUP_ON_SUCCESS",
+        "备份完成时通知谁：一个网址（以 POST 发送 JSON），或一个程序的绝对路径",
+    ),
+    ("BACKUP_ON_FAILURE", "备份失败时通知谁，方式相同"),
     (
         "VAULT_ADDR",
         "HashiCorp Vault 的地址，例如 `https://vault.example.com:8200`；设置后机密优先从那里读取，见 VAULT.md",

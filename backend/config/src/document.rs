@@ -95,7 +95,7 @@ fn marks(setting: &SettingInfo, words: &Words) -> String {
 
 /// Who reads it. Commands are left out: they read what they need.
 fn roles(setting: &SettingInfo, words: &Words) -> String {
-    let services = [Role::Registry, Role::Core, Role::Gateway];
+    let services = [Role::Registry, Role::Core, Role::Gateway, Role::Backup];
     let named = services.iter().filter(|role| setting.roles.contains(role));
     let named: Vec<&str> = named.map(|role| role.as_str()).collect();
     if named.len() == services.len() {

@@ -33,7 +33,7 @@ mod validate;
 mod values;
 mod vault;
 
-pub use backup::{BackupSettings, S3Settings};
+pub use backup::{BackupSettings, Hook, S3Settings};
 pub use document::{Language, settings_document};
 pub use error::ConfigError;
 pub use network::{IpNetwork, NetworkError, Networks};

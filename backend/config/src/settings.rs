@@ -42,6 +42,8 @@ pub struct Settings {
     pub registry_port: u16,
     /// `CORE_PORT`.
     pub core_port: u16,
+    /// `BACKUP_PORT`.
+    pub backup_port: u16,
     /// `DATABASE_URL`, or the SQLite file in the data directory.
     pub database_url: Secret,
     /// `DATABASE_MIN_CONNECTIONS`.
@@ -131,6 +133,7 @@ impl Settings {
             gateway_port: from.port("GATEWAY_PORT")?,
             registry_port: from.port("REGISTRY_PORT")?,
             core_port: from.port("CORE_PORT")?,
+            backup_port: from.port("BACKUP_PORT")?,
             database_url: match database_url {
                 Some(url) => tls::with_authorities(url, tls.ca_file.as_deref()),
                 None => sqlite_in(&data_dir),
@@ -189,6 +192,7 @@ impl Settings {
             .with_variable("GATEWAY_PORT", "0")
             .with_variable("REGISTRY_PORT", "0")
             .with_variable("CORE_PORT", "0")
+            .with_variable("BACKUP_PORT", "0")
             .with_variable("HTTPS_PORT", "0")
             .with_variable("GATEWAY_THREADS", "2")
             .with_variable("SHUTDOWN_GRACE_SECONDS", "5");

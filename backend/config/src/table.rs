@@ -11,6 +11,8 @@ pub enum Role {
     Core,
     /// `saas gateway`.
     Gateway,
+    /// `saas backup schedule`.
+    Backup,
     /// A command that does its work and ends, such as `saas migrate`.
     Tool,
 }
@@ -23,6 +25,7 @@ impl Role {
             Self::Registry => "registry",
             Self::Core => "core",
             Self::Gateway => "gateway",
+            Self::Backup => "backup",
             Self::Tool => "tool",
         }
     }
@@ -92,10 +95,25 @@ const ALL: &[Role] = &[
     Role::Registry,
     Role::Core,
     Role::Gateway,
+    Role::Backup,
     Role::Tool,
 ];
-const SERVERS: &[Role] = &[Role::Up, Role::Registry, Role::Core, Role::Gateway];
-const WITH_DATABASE: &[Role] = &[Role::Up, Role::Registry, Role::Core, Role::Tool];
+const SERVERS: &[Role] = &[
+    Role::Up,
+    Role::Registry,
+    Role::Core,
+    Role::Gateway,
+    Role::Backup,
+];
+const WITH_DATABASE: &[Role] = &[
+    Role::Up,
+    Role::Registry,
+    Role::Core,
+    Role::Backup,
+    Role::Tool,
+];
+const BACKUP: &[Role] = &[Role::Up, Role::Backup, Role::Tool];
+const SCHEDULE: &[Role] = &[Role::Up, Role::Backup];
 const TOOL: &[Role] = &[Role::Tool];
 const CORE: &[Role] = &[Role::Up, Role::Core];
 const GATEWAY: &[Role] = &[Role::Up, Role::Gateway];
@@ -197,6 +215,12 @@ pub const SETTINGS: &[SettingInfo] = &[
         Some("8002"),
         ALL,
         "core's port; 0 picks a free one",
+    ),
+    setting(
+        "BACKUP_PORT",
+        Some("8003"),
+        ALL,
+        "the port of `saas backup schedule`, for its health and metrics; 0 picks a free one",
     ),
     secret(
         "DATABASE_URL",
@@ -393,19 +417,19 @@ pub const SETTINGS: &[SettingInfo] = &[
     setting(
         "BACKUP_DIR",
         None,
-        TOOL,
+        BACKUP,
         "the directory for backups; `backups` in DATA_DIR unless set",
     ),
     setting(
         "BACKUP_COMPRESSION",
         Some("zstd"),
-        TOOL,
+        BACKUP,
         "how backups are compressed: `zstd`, or `gzip`, which every machine reads",
     ),
     setting(
         "BACKUP_RECIPIENTS",
         None,
-        TOOL,
+        BACKUP,
         "public keys of age (`age1…`, made by `age-keygen`), separated by commas, for which backups are encrypted; unless set, they are not",
     ),
     secret(
@@ -416,61 +440,77 @@ pub const SETTINGS: &[SettingInfo] = &[
     setting(
         "BACKUP_RETENTION_DAYS",
         Some("7"),
-        TOOL,
+        BACKUP,
         "for how many days `saas backup prune` keeps every backup; the newest one is always kept",
     ),
     setting(
         "BACKUP_KEEP_DAILY",
         Some("0"),
-        TOOL,
+        BACKUP,
         "of how many days that have a backup, by UTC, the newest one of each is kept as well; a backup stays as long as any rule keeps it",
     ),
     setting(
         "BACKUP_KEEP_WEEKLY",
         Some("0"),
-        TOOL,
+        BACKUP,
         "the same of weeks, which begin on Monday",
     ),
-    setting("BACKUP_KEEP_MONTHLY", Some("0"), TOOL, "the same of months"),
+    setting("BACKUP_KEEP_MONTHLY", Some("0"), BACKUP, "the same of months"),
     setting(
         "BACKUP_S3_BUCKET",
         None,
-        TOOL,
+        BACKUP,
         "a bucket of S3-compatible storage to which backups are copied; unless set, they lie in BACKUP_DIR alone",
     ),
     setting(
         "BACKUP_S3_PREFIX",
         None,
-        TOOL,
+        BACKUP,
         "what stands before their names in the bucket, such as `production`; each installation needs a place of its own",
     ),
     setting(
         "BACKUP_S3_ENDPOINT",
         None,
-        TOOL,
+        BACKUP,
         "where the storage answers, such as `https://s3.example.com`; unless set, that of AWS for the region",
     ),
     setting(
         "BACKUP_S3_REGION",
         Some("us-east-1"),
-        TOOL,
+        BACKUP,
         "the bucket's region",
     ),
     secret(
         "BACKUP_S3_ACCESS_KEY_ID",
-        TOOL,
+        BACKUP,
         "the name of a key that may use the bucket; BACKUP.md lists the rights it needs",
     ),
     secret(
         "BACKUP_S3_SECRET_ACCESS_KEY",
-        TOOL,
+        BACKUP,
         "the secret that belongs to it",
     ),
     setting(
         "BACKUP_S3_PART_SIZE_MIB",
         Some("16"),
-        TOOL,
+        BACKUP,
         "MiB that are sent at once, which is what a copy takes in memory; a larger backup is sent in parts of this size, 5 to 1024",
+    ),
+    setting(
+        "BACKUP_SCHEDULE",
+        Some("0 2 * * *"),
+        SCHEDULE,
+        "when `saas up` and `saas backup schedule` make a backup: a cron expression of five fields (minute, hour, day, month, weekday) in UTC, or `off`",
+    ),
+    secret(
+        "BACKUP_ON_SUCCESS",
+        BACKUP,
+        "what hears of a backup that was made: a URL, which is sent JSON by POST, or the absolute path of a program",
+    ),
+    secret(
+        "BACKUP_ON_FAILURE",
+        BACKUP,
+        "what hears of a backup that failed, in the same way",
     ),
     reloadable(
         "VAULT_ADDR",

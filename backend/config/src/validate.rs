@@ -45,6 +45,13 @@ impl Settings {
                 ),
             });
         }
+        if self.role == Role::Backup && self.database_kind() == DatabaseKind::Sqlite {
+            errors.push(ConfigError::Unsafe {
+                name: "DATABASE_URL",
+                reason: "names a SQLite file, which belongs to one process".to_owned(),
+                remedy: "let `saas up` make the backups, which has the same schedule, or set it to a postgresql:// URL",
+            });
+        }
         // A tool serves nobody; what it needs it asks for itself.
         if self.environment.is_production() && self.role != Role::Tool {
             self.validate_production(&mut errors);
@@ -72,8 +79,9 @@ impl Settings {
             }),
             Some(_) => {}
         }
-        // A registry tells nobody its address.
-        if self.public_url.is_none() && self.role != Role::Registry {
+        // These tell nobody its address.
+        let is_silent = matches!(self.role, Role::Registry | Role::Backup);
+        if self.public_url.is_none() && !is_silent {
             errors.push(ConfigError::Missing {
                 name: "PUBLIC_URL",
                 remedy: "set it to where people and programs reach the gateway, such as https://api.example.com",

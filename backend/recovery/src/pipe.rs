@@ -22,5 +22,6 @@ pub(crate) fn copy(
         }
         to.write_all(chunk.get(..count).unwrap_or(&[]))
             .map_err(RecoveryError::Write)?;
+        stop.passed(count);
     }
 }

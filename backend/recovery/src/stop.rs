@@ -1,4 +1,9 @@
-//! How work that takes long is told to stop.
+//! How work that takes long is told to stop, and tells how far it is.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use tokio::sync::watch;
 
@@ -6,16 +11,30 @@ use crate::RecoveryError;
 
 /// Shared by who works and who may want it to stop. Work looks often, and leaves nothing behind.
 #[derive(Clone, Debug, Default)]
-pub struct Stop(watch::Sender<bool>);
+pub struct Stop {
+    told: watch::Sender<bool>,
+    done: Arc<AtomicU64>,
+}
 
 impl Stop {
     /// From now on.
     pub fn now(&self) {
-        self.0.send_replace(true);
+        self.told.send_replace(true);
     }
 
-    pub(crate) fn is_told(&self) -> bool {
-        *self.0.borrow()
+    /// Whether it was told so.
+    pub fn is_told(&self) -> bool {
+        *self.told.borrow()
+    }
+
+    /// How many bytes of content have passed so far.
+    pub fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn passed(&self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.done.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn check(&self) -> Result<(), RecoveryError> {
@@ -28,6 +47,6 @@ impl Stop {
     /// Returns once it is told, for work that waits for others.
     pub(crate) async fn told(&self) {
         // This holds a sender, so that waiting cannot fail.
-        let _ = self.0.subscribe().wait_for(|told| *told).await;
+        let _ = self.told.subscribe().wait_for(|told| *told).await;
     }
 }

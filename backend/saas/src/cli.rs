@@ -187,6 +187,18 @@ pub enum Backup {
     /// archive, or of a backup by psql or gunzip. Applies missing migrations, begins a new history, so
     /// that gateways take everything anew, and ends all sessions.
     Restored,
+    /// Go on and make a backup whenever BACKUP_SCHEDULE says, on PostgreSQL; `saas up` does so by
+    /// itself.
+    ///
+    /// Several of these share the work: one makes each backup, and another takes over if that one
+    /// dies. What was missed while none ran is made up for, once. Old backups are removed as by
+    /// `saas backup prune`. Answers at BACKUP_PORT with health and metrics.
+    Schedule {
+        /// Do what is due, if anything is, and end: for a CronJob or cron. Exit status 1 if it came
+        /// to nothing, after as many attempts as otherwise.
+        #[arg(long)]
+        once: bool,
+    },
 }
 
 /// `saas backup restore …`
@@ -441,4 +453,6 @@ pub enum ForRole {
     Gateway,
     /// `saas core`
     Core,
+    /// `saas backup schedule`
+    Backup,
 }

@@ -1,6 +1,7 @@
 //! The wiring of everything behind the one program `saas`. No logic of its own: commands are thin,
 //! and [`platform`] puts the services together, for the program and for tests alike.
 
+mod backups;
 pub mod cli;
 mod commands;
 mod console;

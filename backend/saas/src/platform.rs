@@ -2,6 +2,7 @@
 
 mod advertise;
 mod assemble;
+mod backups;
 mod console_files;
 mod first_word;
 pub(crate) mod fit;
@@ -22,7 +23,7 @@ use saas_telemetry::VaultMetrics;
 use tokio_util::sync::CancellationToken;
 
 use crate::{DataDir, Failure};
-use parts::{CorePart, GatewayPart, RegistryPart};
+use parts::{BackupPart, CorePart, GatewayPart, RegistryPart};
 use run_file::RunFile;
 use traces::Tracing;
 
@@ -37,6 +38,8 @@ pub enum Form {
     Core,
     /// The gateway alone.
     Gateway,
+    /// The schedule of backups alone.
+    Backup,
 }
 
 impl Form {
@@ -47,6 +50,7 @@ impl Form {
             Self::Registry => Role::Registry,
             Self::Core => Role::Core,
             Self::Gateway => Role::Gateway,
+            Self::Backup => Role::Backup,
         }
     }
 
@@ -61,6 +65,11 @@ impl Form {
     const fn has_gateway(self) -> bool {
         matches!(self, Self::Up | Self::Gateway)
     }
+
+    /// Whether it makes backups by the schedule.
+    const fn has_backups(self) -> bool {
+        matches!(self, Self::Up | Self::Backup)
+    }
 }
 
 /// A running platform, or one process of it.
@@ -70,6 +79,7 @@ pub struct Platform {
     registry: Option<RegistryPart>,
     core: Option<CorePart>,
     gateway: Option<GatewayPart>,
+    backup: Option<BackupPart>,
     run: RunFile,
     tracing: Tracing,
 }
@@ -119,6 +129,7 @@ impl Platform {
         }
         addresses.extend(self.run.registry.as_deref().map(|url| ("Registry", url)));
         addresses.extend(self.run.core.as_deref().map(|url| ("Core", url)));
+        addresses.extend(self.run.backup.as_deref().map(|url| ("Backups", url)));
         addresses
     }
 
@@ -178,6 +189,10 @@ impl Platform {
     /// finds its services, then core, then the registry. What is known of requests is sent last.
     pub async fn stop(self) {
         let (grace, began) = (self.settings.shutdown_grace, Instant::now());
+        if let Some(backup) = &self.backup {
+            // A backup under way ends meanwhile.
+            backup.stopping.cancel();
+        }
         if let Some(gateway) = self.gateway {
             gateway.stop().await;
         }
@@ -193,6 +208,9 @@ impl Platform {
         }
         if let Some(registry) = self.registry {
             registry.stop(grace).await;
+        }
+        if let Some(backup) = self.backup {
+            backup.stop(grace).await;
         }
         let left = traces::time_to_flush(grace, began.elapsed());
         self.tracing.stop(left).await;

@@ -5,10 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set,
-    QueryOrder as _, QuerySelect as _,
-    entity::prelude::*,
-    sea_query::{ExprTrait as _, OnConflict},
+    ActiveValue::Set, QueryOrder as _, QuerySelect as _, entity::prelude::*, sea_query::OnConflict,
 };
 
 use crate::{

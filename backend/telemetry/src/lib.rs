@@ -6,10 +6,10 @@ mod traces;
 
 pub use logs::{LogFormat, LogHandle, LogSettings, StartError, start};
 pub use metrics::{
-    CacheMetrics, CertificateName, CoreMetrics, DatabaseMetrics, DatabaseServerMetrics, Described,
-    EndpointMetrics, Exposition, GatewayMetrics, HttpMetrics, Kind, Latency, Metrics,
-    RegistryMetrics, Replica, SECONDS_BUCKETS, Service, ServiceKind, Tenant, TraceMetrics,
-    VaultMetrics,
+    BackupFigures, BackupMetrics, CacheMetrics, CertificateName, CoreMetrics, DatabaseMetrics,
+    DatabaseServerMetrics, Described, EndpointMetrics, Exposition, GatewayMetrics, HttpMetrics,
+    Kind, Latency, Metrics, RegistryMetrics, Replica, SECONDS_BUCKETS, Service, ServiceKind,
+    Tenant, TraceMetrics, VaultMetrics,
 };
 pub use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge};
 pub use traces::{

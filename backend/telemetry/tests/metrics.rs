@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, thread, time::Duration};
 
-use saas_telemetry::{Exposition, Kind, Metrics, VaultMetrics};
+use saas_telemetry::{BackupFigures, BackupMetrics, Exposition, Kind, Metrics, VaultMetrics};
 
 fn sample(text: &str, labelled: &str) -> Option<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix(labelled))?;
@@ -110,11 +110,31 @@ fn the_disk_of_the_data_directory_is_told() {
     assert!(!text.contains("saas_data_dir_free_bytes "), "{text}");
 }
 
+#[test]
+fn a_backup_that_never_was_shows_nothing() {
+    let (metrics, backups) = (Metrics::new("backup"), BackupMetrics::default());
+    metrics.show_backups(&backups);
+    let text = metrics.encode(Exposition::Text);
+    assert!(!text.contains("saas_backup_last_success"), "{text}");
+    assert_eq!(sample(&text, "saas_backup_failures_total "), Some(0.0));
+    backups.failed();
+    backups.set(BackupFigures {
+        last_success: Some(1_700_000_000.0),
+        ..BackupFigures::default()
+    });
+    let text = metrics.encode(Exposition::Text);
+    let last = sample(&text, "saas_backup_last_success_timestamp_seconds ");
+    assert_eq!(last, Some(1_700_000_000.0), "{text}");
+    assert_eq!(sample(&text, "saas_backup_failures_total "), Some(1.0));
+    assert!(!text.contains("saas_backup_kept"), "{text}");
+}
+
 /// Every group, as some service has it.
 fn everything() -> Metrics {
     let metrics = Metrics::new("all");
     metrics.watch_disk(std::env::temp_dir());
     metrics.show_vault(&VaultMetrics::default());
+    metrics.show_backups(&BackupMetrics::default());
     let _ = (
         metrics.database(),
         metrics.database_server(),

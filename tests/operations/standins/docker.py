@@ -13,7 +13,7 @@ import sys
 import time
 
 STATE = pathlib.Path(os.environ["STANDIN_STATE"])
-SERVICES = ("registry", "core", "gateway", "gateway-b", "frontend")
+SERVICES = ("registry", "core", "gateway", "gateway-b", "frontend", "backup")
 
 
 class State(dict):

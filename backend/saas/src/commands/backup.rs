@@ -2,6 +2,8 @@
 
 mod bucket;
 mod listed;
+mod once;
+mod progress;
 mod pruned;
 mod restore;
 mod restored;
@@ -14,34 +16,39 @@ use std::process::ExitCode;
 use saas_config::Settings;
 use saas_domain::{Clock, Random};
 use saas_recovery::{
-    Directory, Making, Source, Stop,
+    Created, Directory, Making, Source, Stop,
     age::{Identity, KeyTextError, Recipient},
     create,
     format::Compression,
 };
 use saas_security::FileSeal;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     Failure,
+    backups::hook::Event,
     cli::{self, Output},
-    commands::{block_on, print, root_secret, tool_settings},
+    commands::{block_on, print, root_secret, serve, tell, tool_settings},
+    platform::Form,
 };
 use bucket::bucket;
+use progress::Progress;
+pub(crate) use pruned::prune;
 use told::size;
 
 /// Runs `saas backup …`.
 pub(crate) fn run(command: &cli::Backup) -> Result<ExitCode, Failure> {
-    let settings = tool_settings()?;
     match command {
-        cli::Backup::Create(output) => made(&settings, output),
-        cli::Backup::Upload => bucket::upload(&settings),
-        cli::Backup::List(output) => listed::run(&settings, output),
-        cli::Backup::Verify { files, all } => verified::run(&settings, files, *all),
-        cli::Backup::Prune { dry_run } => pruned::run(&settings, *dry_run),
-        cli::Backup::Restore(restore) => restore::run(&settings, restore),
-        cli::Backup::Restored => restored::run(&settings),
+        cli::Backup::Schedule { once: false } => serve::run(Form::Backup),
+        cli::Backup::Schedule { once: true } => once::run(),
+        cli::Backup::Create(output) => made(&tool_settings()?, output),
+        cli::Backup::Upload => bucket::upload(&tool_settings()?),
+        cli::Backup::List(output) => listed::run(&tool_settings()?, output),
+        cli::Backup::Verify { files, all } => verified::run(&tool_settings()?, files, *all),
+        cli::Backup::Prune { dry_run } => pruned::run(&tool_settings()?, *dry_run),
+        cli::Backup::Restore(restore) => restore::run(&tool_settings()?, restore),
+        cli::Backup::Restored => restored::run(&tool_settings()?),
     }
 }
 
@@ -79,6 +86,20 @@ where
     })
 }
 
+/// The same, with a line about how far it is for people at a terminal.
+fn watched<T, E>(
+    total: Option<u64>,
+    work: impl AsyncFnOnce(&Stop) -> Result<T, E>,
+) -> Result<T, Failure>
+where
+    Failure: From<E>,
+{
+    stoppable(async |stop| {
+        let _shown = Progress::show(stop, total);
+        work(stop).await
+    })
+}
+
 /// How backups are made by these settings.
 fn making(settings: &Settings) -> Result<Making, Failure> {
     let backup = &settings.backup;
@@ -111,10 +132,47 @@ fn identity(settings: &Settings) -> Result<Option<Identity>, Failure> {
     text.expose().parse().map(Some).map_err(wrong)
 }
 
-fn made(settings: &Settings, output: &Output) -> Result<ExitCode, Failure> {
+/// Makes a backup as the settings say.
+pub(crate) async fn make(settings: &Settings, stop: &Stop) -> Result<Created, Failure> {
     let source = Source::new(settings.database_url.expose())?;
     let making = making(settings)?;
-    let created = stoppable(async |stop| create(&source, &making, stop).await)?;
+    Ok(create(&source, &making, stop).await?)
+}
+
+/// What there is to say of a backup, to whom it may concern and for the record.
+pub(crate) fn facts(created: &Created) -> Map<String, Value> {
+    let facts = [
+        ("file", json!(created.name.to_string())),
+        ("taken_at", json!(created.name.taken_at.timestamp())),
+        ("bytes", json!(created.bytes)),
+        ("seconds", json!(created.took.as_secs_f64())),
+        ("rows", json!(created.manifest.rows())),
+    ];
+    let facts = facts.into_iter();
+    facts
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+/// Says how it ended to whom the settings name.
+fn tell_others(settings: &Settings, made: &Result<Created, Failure>) {
+    let event = match made {
+        Ok(created) => Event::succeeded(facts(created)),
+        Err(failure) => Event::failed(&failure.to_string()),
+    };
+    if let Err(failure) = block_on(event.tell(settings)) {
+        tell(&failure.to_string());
+    }
+}
+
+fn made(settings: &Settings, output: &Output) -> Result<ExitCode, Failure> {
+    let made = if output.json {
+        stoppable(async |stop| make(settings, stop).await)
+    } else {
+        watched(None, async |stop| make(settings, stop).await)
+    };
+    tell_others(settings, &made);
+    let created = made?;
     let manifest = &created.manifest;
     if output.json {
         let told = json!({

@@ -20,6 +20,7 @@ pub(crate) fn check(role: ForRole) -> Result<ExitCode, Failure> {
         ForRole::Registry => Role::Registry,
         ForRole::Gateway => Role::Gateway,
         ForRole::Core => Role::Core,
+        ForRole::Backup => Role::Backup,
     };
     let settings = Settings::from_sources(role, &settings::sources()?)?;
     let complaints = settings.validate();
@@ -28,10 +29,11 @@ pub(crate) fn check(role: ForRole) -> Result<ExitCode, Failure> {
     }
     fit::look(&settings)?;
     if complaints.is_empty() {
-        print(&format!(
-            "the settings are fit for `saas {}`\n",
-            role.as_str()
-        ))?;
+        let command = match role {
+            Role::Backup => "backup schedule",
+            other => other.as_str(),
+        };
+        print(&format!("the settings are fit for `saas {command}`\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
     Ok(ExitCode::from(2))

@@ -21,7 +21,10 @@ pub(crate) fn run(healthcheck: &Healthcheck) -> Result<ExitCode, Failure> {
     } else {
         let settings = settings::load_without_secrets(Role::Tool)?;
         run_file::read(&settings.data_dir)
-            .and_then(|run| run.gateway.or(run.registry).or(run.core))
+            .and_then(|run| {
+                let first = run.gateway.or(run.registry);
+                first.or(run.core).or(run.backup)
+            })
             .ok_or_else(|| Failure::failed("nothing runs on this data directory"))?
     };
     let url = format!("{}/health/ready", base.trim_end_matches('/'));

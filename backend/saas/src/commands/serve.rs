@@ -167,7 +167,7 @@ pub(super) fn level(settings: &Settings) -> Level {
     }
 }
 
-fn log_settings(settings: &Settings, form: Form) -> LogSettings {
+pub(super) fn log_settings(settings: &Settings, form: Form) -> LogSettings {
     LogSettings {
         format: match settings.log_format {
             LogFormat::Auto => saas_telemetry::LogFormat::Auto,

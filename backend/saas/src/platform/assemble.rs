@@ -15,14 +15,14 @@ use saas_registry_client::{
 };
 use saas_security::{InternalRole, InternalSigner, RootSecret};
 use saas_storage::{Database, DatabaseSettings};
-use saas_telemetry::{Metrics, VaultMetrics};
+use saas_telemetry::{BackupMetrics, Metrics, VaultMetrics};
 use saas_tls::ServingTls;
 use saas_web::{Served, serve};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Form, Platform, advertise, console_files, first_word,
+    Form, Platform, advertise, backups, console_files, first_word,
     fit::{self, bad_redis_url},
     parts::{CorePart, GatewayPart, RegistryPart},
     run_file::{self, RunFile},
@@ -31,14 +31,15 @@ use super::{
 use crate::{DataDir, Failure, console};
 
 /// Everything that the parts share.
-struct Site {
-    form: Form,
-    settings: Arc<Settings>,
-    clock: Clock,
-    random: Random,
+pub(super) struct Site {
+    pub(super) form: Form,
+    pub(super) settings: Arc<Settings>,
+    pub(super) clock: Clock,
+    pub(super) random: Random,
     root: RootSecret,
     vault: Option<VaultMetrics>,
-    tracing: Tracing,
+    pub(super) tracing: Tracing,
+    backups: BackupMetrics,
     /// Where the registry is: this process's own, or what `REGISTRY_URL` says.
     registry_urls: Vec<String>,
 }
@@ -48,6 +49,7 @@ struct Site {
 struct Sockets {
     registry: Option<TcpListener>,
     core: Option<TcpListener>,
+    backup: Option<TcpListener>,
     gateway: Vec<std::net::TcpListener>,
     https: Option<Https>,
 }
@@ -66,6 +68,7 @@ impl Sockets {
         Ok(Self {
             registry: one(form.has_registry(), settings.registry_port, "REGISTRY_PORT")?,
             core: one(form.has_core(), settings.core_port, "CORE_PORT")?,
+            backup: one(form == Form::Backup, settings.backup_port, "BACKUP_PORT")?,
             gateway: if form.has_gateway() {
                 saas_web::bind_shared(at(settings.gateway_port), settings.gateway_threads)
                     .map_err(|error| Failure::correctable(format!("{error} (GATEWAY_PORT)")))?
@@ -82,6 +85,7 @@ impl Sockets {
             gateway: url(self.gateway_address()),
             registry: url(self.registry.as_ref().and_then(|l| l.local_addr().ok())),
             core: url(self.core.as_ref().and_then(|l| l.local_addr().ok())),
+            backup: url(self.backup.as_ref().and_then(|l| l.local_addr().ok())),
             pid: std::process::id(),
         }
     }
@@ -145,18 +149,20 @@ pub(crate) async fn start(
         clock,
         random,
         vault,
+        backups: BackupMetrics::default(),
     };
 
-    let database = if form.has_registry() || form.has_core() {
+    let database = if form.role().uses_database() {
         Some(open_database(&site).await?)
     } else {
         None
     };
-    let (mut registry, mut core, mut gateway) = (None, None, None);
+    let (mut registry, mut core, mut gateway, mut backup) = (None, None, None, None);
     if let (Some(listener), Some(database)) = (sockets.registry, &database) {
         registry = Some(start_registry(&site, listener, database.clone()).await?);
     }
-    if let (Some(listener), Some(database)) = (sockets.core, database) {
+    if let (Some(listener), Some(database)) = (sockets.core, &database) {
+        let database = database.clone();
         core = Some(start_core(&site, listener, database, gateway_address).await?);
     }
     if !sockets.gateway.is_empty() {
@@ -167,6 +173,11 @@ pub(crate) async fn start(
             gateway_address,
         )?);
     }
+    if let Some(database) = database.filter(|_| form.has_backups() || form.has_core()) {
+        let alone = sockets.backup.map(|at| (at, metrics(&site, "backup")));
+        let shown = site.backups.clone();
+        backup = Some(backups::start(&site, alone, database, shown)?);
+    }
     first_word::wait(&run, form).await;
     run_file::write(&data_dir, &run)?;
     Ok(Platform {
@@ -175,6 +186,7 @@ pub(crate) async fn start(
         registry,
         core,
         gateway,
+        backup,
         run,
         tracing: site.tracing,
     })
@@ -246,6 +258,7 @@ async fn start_core(
     let cache = open_cache(&site.settings)?;
     tokio::spawn(greet(cache.clone()));
     let metrics = metrics(site, "core");
+    metrics.show_backups(&site.backups);
     let service = saas_core::start(CoreDeps {
         settings: (*site.settings).clone(),
         db,
@@ -358,7 +371,7 @@ fn open_buckets(settings: &Settings) -> Result<Option<SharedBuckets>, Failure> {
     buckets.map(Some).map_err(bad_redis_url)
 }
 
-fn serve_on(
+pub(super) fn serve_on(
     site: &Site,
     listener: TcpListener,
     router: Router,

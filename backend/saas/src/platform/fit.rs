@@ -4,8 +4,8 @@ use saas_config::Settings;
 
 use crate::Failure;
 
-/// Whether the address of Redis can be understood, and the authorities can be read: what needs them
-/// may be called much later.
+/// Whether the address of Redis and the schedule of backups can be understood, and the authorities can
+/// be read: what needs them may be called much later.
 pub(crate) fn look(settings: &Settings) -> Result<(), Failure> {
     let authorities = settings.tls.ca_file.as_deref();
     if let Some(path) = authorities {
@@ -14,6 +14,7 @@ pub(crate) fn look(settings: &Settings) -> Result<(), Failure> {
     if let Some(url) = &settings.redis_url {
         saas_cache::check_address(url.expose(), authorities).map_err(bad_redis_url)?;
     }
+    crate::backups::cron(settings)?;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! The three services as parts of a process: each with its server, its tasks and its way to stop.
+//! The services as parts of a process: each with its server, its tasks and its way to stop.
 
 use std::time::Duration;
 
@@ -57,5 +57,23 @@ pub(crate) struct GatewayPart {
 impl GatewayPart {
     pub(crate) async fn stop(self) {
         self.handle.stop().await;
+    }
+}
+
+pub(crate) struct BackupPart {
+    /// For its health and metrics, where it runs alone.
+    pub(crate) server: Option<JoinHandle<Served>>,
+    pub(crate) tasks: JoinSet<()>,
+    pub(crate) stopping: CancellationToken,
+}
+
+impl BackupPart {
+    pub(crate) async fn stop(mut self, grace: Duration) {
+        self.stopping.cancel();
+        if let Some(server) = self.server {
+            let _cut_off = tokio::time::timeout(grace + TASKS_END, server).await;
+        }
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        let _late = tokio::time::timeout(TASKS_END, all).await;
     }
 }

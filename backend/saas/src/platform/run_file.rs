@@ -20,6 +20,9 @@ pub struct RunFile {
     /// Base URL of core, if it runs here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub core: Option<String>,
+    /// Base URL of the schedule of backups, if it runs here by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<String>,
     /// The process identifier.
     pub pid: u32,
 }

@@ -1,5 +1,6 @@
 //! The registry of metric names: what each service counts, and how it is shown.
 
+mod backups;
 mod disk;
 mod exposition;
 mod families;
@@ -19,6 +20,7 @@ use std::{
 
 use prometheus_client::{metrics::info::Info, registry::Metric};
 
+pub use backups::{BackupFigures, BackupMetrics};
 pub use exposition::Exposition;
 pub use families::{
     CertificateName, CoreMetrics, GatewayMetrics, Kind, RegistryMetrics, Service, ServiceKind,

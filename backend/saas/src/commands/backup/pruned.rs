@@ -5,27 +5,56 @@ use std::process::ExitCode;
 use chrono::{DateTime, Utc};
 use saas_config::{BackupSettings, Settings};
 use saas_domain::Clock;
-use saas_recovery::{Bucket, Directory, Keeping, Stop, Verdict, format::BackupName, judge};
+use saas_recovery::{Keeping, Stop, Verdict, format::BackupName, judge};
 
 use super::{bucket::bucket, place, stoppable, told::ago};
 use crate::{Failure, commands::print};
 
 pub(super) fn run(settings: &Settings, dry_run: bool) -> Result<ExitCode, Failure> {
+    let now = Clock::system().now();
+    let mut is_done = false;
+    stoppable(async |stop| {
+        prune(settings, dry_run, stop, |shown, verdict| {
+            is_done |= !verdict.is_kept();
+            tell(shown, verdict, now, dry_run)
+        })
+        .await
+    })?;
+    if !is_done {
+        print("there is no backup that may go\n")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Removes the backups that no rule keeps and tells of each; or only tells of every one.
+pub(crate) async fn prune(
+    settings: &Settings,
+    dry_run: bool,
+    stop: &Stop,
+    mut tell: impl FnMut(&str, &Verdict) -> Result<(), Failure> + Send,
+) -> Result<(), Failure> {
     let (place, bucket) = (place(settings)?, bucket(settings)?);
     let keeping = keeping(&settings.backup);
     let now = Clock::system().now();
-    stoppable(async |stop| -> Result<(), Failure> {
-        // Each place by itself: what is missing in one must not cost the other its newest.
-        let mut is_done = here(&place, keeping, now, dry_run)?;
-        if let Some(bucket) = &bucket {
-            is_done |= there(bucket, keeping, now, dry_run, stop).await?;
+    let is_told = |verdict: &&Verdict| dry_run || !verdict.is_kept();
+    // Each place by itself: what is missing in one must not cost the other its newest.
+    for verdict in judge(names(place.list()?), keeping, now).iter().filter(is_told) {
+        if !dry_run {
+            place.remove(&verdict.name)?;
         }
-        if is_done {
-            return Ok(());
+        tell(&verdict.name.to_string(), verdict)?;
+    }
+    let Some(bucket) = bucket else {
+        return Ok(());
+    };
+    let listed = bucket.list(stop).await?;
+    for verdict in judge(names(listed), keeping, now).iter().filter(is_told) {
+        if !dry_run {
+            bucket.remove(&verdict.name, stop).await?;
         }
-        print("there is no backup that may go\n")
-    })?;
-    Ok(ExitCode::SUCCESS)
+        tell(&bucket.url(&verdict.name), verdict)?;
+    }
+    Ok(())
 }
 
 /// What the settings say is kept.
@@ -36,39 +65,6 @@ fn keeping(settings: &BackupSettings) -> Keeping {
         weekly: settings.keep_weekly,
         monthly: settings.keep_monthly,
     }
-}
-
-fn here(
-    place: &Directory,
-    keeping: Keeping,
-    now: DateTime<Utc>,
-    dry_run: bool,
-) -> Result<bool, Failure> {
-    let judged = judge(names(place.list()?), keeping, now);
-    for verdict in judged.iter().filter(|one| dry_run || !one.is_kept()) {
-        if !dry_run {
-            place.remove(&verdict.name)?;
-        }
-        tell(&verdict.name.to_string(), verdict, now, dry_run)?;
-    }
-    Ok(judged.iter().any(|one| !one.is_kept()))
-}
-
-async fn there(
-    bucket: &Bucket,
-    keeping: Keeping,
-    now: DateTime<Utc>,
-    dry_run: bool,
-    stop: &Stop,
-) -> Result<bool, Failure> {
-    let judged = judge(names(bucket.list(stop).await?), keeping, now);
-    for verdict in judged.iter().filter(|one| dry_run || !one.is_kept()) {
-        if !dry_run {
-            bucket.remove(&verdict.name, stop).await?;
-        }
-        tell(&bucket.url(&verdict.name), verdict, now, dry_run)?;
-    }
-    Ok(judged.iter().any(|one| !one.is_kept()))
 }
 
 fn names(listed: Vec<(BackupName, u64)>) -> impl Iterator<Item = BackupName> {

@@ -6,7 +6,7 @@ use saas_config::{DatabaseKind, Settings};
 use saas_domain::{Clock, Random};
 use saas_recovery::{Allowed, Backup, Bucket, Fetched, Plan, Source, plan, restore};
 
-use super::{bucket::needed, identity, place, seal, stoppable, told::size};
+use super::{bucket::needed, identity, place, seal, stoppable, told::size, watched};
 use crate::{DataDir, Failure, cli, commands::print};
 
 pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCode, Failure> {
@@ -32,7 +32,10 @@ pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCod
         return super::tenant::run(settings, command, tenant, &backup, &target);
     }
     let seal = seal(settings)?;
-    let plan = stoppable(async |stop| plan(&backup, &target, allowed, &seal, stop).await)?;
+    let total = backup.peek().map(|manifest| manifest.content.bytes).ok();
+    let plan = watched(total, async |stop| {
+        plan(&backup, &target, allowed, &seal, stop).await
+    })?;
     tell(&plan)?;
     if command.dry_run {
         print("nothing was changed\n")?;
@@ -44,8 +47,9 @@ pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCod
         None => backup,
     };
     let (clock, random) = (Clock::system(), Random::os());
-    let restored =
-        stoppable(async |stop| restore(&backup, &target, &plan, &clock, &random, stop).await)?;
+    let restored = watched(total, async |stop| {
+        restore(&backup, &target, &plan, &clock, &random, stop).await
+    })?;
     for name in &restored.migrated {
         print(&format!("migrated {name}\n"))?;
     }

@@ -1,0 +1,7 @@
+//! Work that is done at the moments of a schedule, by one of several processes.
+
+mod cron;
+mod scheduler;
+
+pub use cron::{Cron, CronTextError};
+pub use scheduler::{Attempt, Ended, Scheduler, Tick, Timing, Work};
