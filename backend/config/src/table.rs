@@ -455,7 +455,12 @@ pub const SETTINGS: &[SettingInfo] = &[
         BACKUP,
         "the same of weeks, which begin on Monday",
     ),
-    setting("BACKUP_KEEP_MONTHLY", Some("0"), BACKUP, "the same of months"),
+    setting(
+        "BACKUP_KEEP_MONTHLY",
+        Some("0"),
+        BACKUP,
+        "the same of months",
+    ),
     setting(
         "BACKUP_S3_BUCKET",
         None,

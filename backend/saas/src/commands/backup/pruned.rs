@@ -38,7 +38,10 @@ pub(crate) async fn prune(
     let now = Clock::system().now();
     let is_told = |verdict: &&Verdict| dry_run || !verdict.is_kept();
     // Each place by itself: what is missing in one must not cost the other its newest.
-    for verdict in judge(names(place.list()?), keeping, now).iter().filter(is_told) {
+    for verdict in judge(names(place.list()?), keeping, now)
+        .iter()
+        .filter(is_told)
+    {
         if !dry_run {
             place.remove(&verdict.name)?;
         }
