@@ -137,7 +137,12 @@ class Server:
         """Waits until what was written so far is in the archive; returns how long that took."""
         segment = segment or self.mark()
         began = time.monotonic()
-        wait_for(f"{segment} in the archive", lambda: f"{segment}.gz" in self.machine.segments())
+        def is_there():
+            there = self.machine.segments()
+            assert f"{segment}.gz" in there, (there, self.text())
+            return True
+
+        wait_for(f"{segment} in the archive", is_there)
         return time.monotonic() - began
 
     def switch(self):
