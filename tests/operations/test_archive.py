@@ -238,7 +238,7 @@ def test_the_database_of_a_moment_comes_back(machine, tmp_path, record_property)
         assert call("POST", f"{running.api}/core/v1/auth/login", login).status == 200
         # Life goes on, and so does the archive, on a line of its own.
         running.sign_up("later")
-        second.archived()
+        second.switch()
     assert any(name.startswith("00000002") for name in machine.segments())
     second.end()
 
