@@ -137,7 +137,12 @@ class Server:
         """Waits until what was written so far is in the archive; returns how long that took."""
         segment = segment or self.mark()
         began = time.monotonic()
-        wait_for(f"{segment} in the archive", lambda: f"{segment}.gz" in self.machine.segments())
+        def is_there():
+            there = self.machine.segments()
+            assert f"{segment}.gz" in there, (there, self.text())
+            return True
+
+        wait_for(f"{segment} in the archive", is_there)
         return time.monotonic() - began
 
     def switch(self):
@@ -233,7 +238,7 @@ def test_the_database_of_a_moment_comes_back(machine, tmp_path, record_property)
         assert call("POST", f"{running.api}/core/v1/auth/login", login).status == 200
         # Life goes on, and so does the archive, on a line of its own.
         running.sign_up("later")
-        second.archived()
+        second.switch()
     assert any(name.startswith("00000002") for name in machine.segments())
     second.end()
 

@@ -10,9 +10,17 @@ import subprocess
 import time
 
 import pytest
+import test_backup
 from monitored import wait_for
 from running_platform import BINARY, environment
-from test_backup import Home, new_database, tenants
+from test_backup import new_database, tenants
+
+
+class Home(test_backup.Home):
+    def __init__(self, folder, database=None):
+        super().__init__(folder, database)
+        # The same from start to start: a gateway that has kept what it knew takes no token of another issuer.
+        self.settings["PUBLIC_URL"] = "http://127.0.0.1:8000"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -128,8 +136,11 @@ def test_one_that_is_killed_while_it_writes_leaves_what_was_there_and_goes_on(on
         if later is None and not (home.data / "saas.db").exists():
             continue
         still = pending(home)
-        assert still == (later or list(history(home))), "half of it"
-    assert process.returncode == 0 and killed > 2
+        assert still in ([], later or list(history(home))), "half of it"
+        # All of it was done, and what came after that was too much.
+        if not still:
+            break
+    assert killed > 2 and pending(home) == []
     with contextlib.closing(sqlite3.connect(home.data / "saas.db")) as file:
         assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     if from_the_beginning:
