@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono::DateTime;
+
 use crate::{
     RecoveryError,
     facts::Facts,
@@ -65,7 +67,7 @@ impl Source {
                 snapshot.end().await;
                 Ok(facts)
             }
-            Kind::Sqlite(file) => sqlite::facts(file).await,
+            Kind::Sqlite(file) => sqlite::facts(file, DateTime::UNIX_EPOCH).await,
         }
     }
 

@@ -144,7 +144,7 @@ pub(crate) async fn run_on(file: &Path, statements: &str) -> Result<(), Recovery
 ///
 /// # Errors
 /// When it is none of the platform's.
-async fn facts(file: &Path, taken_at: DateTime<Utc>) -> Result<Facts, RecoveryError> {
+pub(crate) async fn facts(file: &Path, taken_at: DateTime<Utc>) -> Result<Facts, RecoveryError> {
     let mut connection = connect(file).await?;
     let read = async {
         let server: String = sqlx::query_scalar("SELECT sqlite_version()")
