@@ -1,7 +1,8 @@
 //! The database that is backed up, or restored into.
 
-use chrono::DateTime;
 use std::path::{Path, PathBuf};
+
+use chrono::DateTime;
 
 use crate::{
     RecoveryError,
