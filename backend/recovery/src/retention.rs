@@ -115,7 +115,10 @@ impl Periods {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        Reason::{Daily, Monthly, Newest, Weekly, Young},
+        *,
+    };
     use crate::format::{Compression, Engine};
 
     fn at(moment: &str) -> BackupName {
@@ -190,7 +193,6 @@ mod tests {
             ["01-31 02", "02-01 02", "02-08 02", "02-12 02", "02-13 02"]
         );
         let judged = judge(backups, all, now);
-        use Reason::{Daily, Monthly, Newest, Weekly, Young};
         assert_eq!(
             judged[0].reasons,
             [Newest, Young(1), Daily, Weekly, Monthly]
@@ -257,12 +259,12 @@ mod tests {
             let now = first.taken_at + Duration::days(i64::from(number(450)));
             let judged = judge(backups.clone(), keeping, now);
             assert_eq!(judged.len(), backups.len());
-            assert!(judged[0].reasons.contains(&Reason::Newest));
+            assert!(judged[0].reasons.contains(&Newest));
             assert!(judged.is_sorted_by_key(|one| std::cmp::Reverse(one.name.taken_at)));
             for (reason, most, period) in [
-                (Reason::Daily, keeping.daily, "%Y-%m-%d"),
-                (Reason::Weekly, keeping.weekly, "%G-%V"),
-                (Reason::Monthly, keeping.monthly, "%Y-%m"),
+                (Daily, keeping.daily, "%Y-%m-%d"),
+                (Weekly, keeping.weekly, "%G-%V"),
+                (Monthly, keeping.monthly, "%Y-%m"),
             ] {
                 let period = |one: &Verdict| one.name.taken_at.format(period).to_string();
                 let kept = judged.iter().filter(|one| one.reasons.contains(&reason));
@@ -280,7 +282,7 @@ mod tests {
             for one in &judged {
                 let age = now - one.name.taken_at;
                 let is_young = age <= Duration::days(i64::from(keeping.days));
-                assert_eq!(is_young, one.reasons.contains(&Reason::Young(keeping.days)));
+                assert_eq!(is_young, one.reasons.contains(&Young(keeping.days)));
             }
             // What is kept is kept again: pruning twice is pruning once.
             let kept = judged

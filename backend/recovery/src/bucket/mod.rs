@@ -53,9 +53,10 @@ impl Bucket {
     /// This bucket, spoken to by this client; nobody is asked.
     pub fn new(settings: BucketSettings, http: HttpClient, clock: Clock) -> Self {
         let BucketSettings { bucket, region, .. } = settings;
-        let domain = match region.starts_with("cn-") {
-            true => "amazonaws.com.cn",
-            false => "amazonaws.com",
+        let domain = if region.starts_with("cn-") {
+            "amazonaws.com.cn"
+        } else {
+            "amazonaws.com"
         };
         let in_path = format!("/{bucket}");
         let (origin, base) = match settings.endpoint {

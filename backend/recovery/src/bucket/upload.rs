@@ -263,7 +263,8 @@ impl Bucket {
             let answer = self.api.call(&call, stop).await?;
             let tag = answer.header("etag").map(xml::escaped);
             let tag = tag.ok_or_else(|| BucketError::Foreign(self.api.address(key)))?;
-            told += &format!(
+            let _ = write!(
+                told,
                 "<Part><ChecksumSHA256>{sum}</ChecksumSHA256><ETag>{tag}</ETag><PartNumber>{number}</PartNumber></Part>"
             );
         }
