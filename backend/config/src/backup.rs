@@ -1,8 +1,13 @@
 //! Settings of backups.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use crate::{ConfigError, Secret, sources::Resolved};
+
+const YEAR: u64 = 366 * 24 * 60 * 60;
 
 /// Where backups lie, how they are made, and for how long they are kept.
 #[derive(Clone, Debug)]
@@ -17,6 +22,12 @@ pub struct BackupSettings {
     pub identity: Option<Secret>,
     /// `BACKUP_RETENTION_DAYS`.
     pub retention_days: u32,
+    /// `RECOVERY_TIME_OBJECTIVE_SECONDS`.
+    pub recovery_time: Duration,
+    /// `RECOVERY_POINT_OBJECTIVE_SECONDS`.
+    pub recovery_point: Duration,
+    /// `BACKUP_DRILL_SCHEDULE` as it was written; `None` for `off`.
+    pub drill_schedule: Option<String>,
     /// `BACKUP_SCHEDULE` as it was written; `None` for `off`.
     pub schedule: Option<String>,
     /// `BACKUP_ON_SUCCESS`.
@@ -48,13 +59,12 @@ impl BackupSettings {
             recipients: list(from.text("BACKUP_RECIPIENTS").unwrap_or_default()),
             identity: from.secret("BACKUP_IDENTITY"),
             retention_days: from.number("BACKUP_RETENTION_DAYS", 1, 36_500)?,
-            schedule: from
-                .text("BACKUP_SCHEDULE")
-                .map(str::trim)
-                .filter(|text| !text.eq_ignore_ascii_case("off"))
-                .map(str::to_owned),
+            schedule: schedule(from, "BACKUP_SCHEDULE"),
+            drill_schedule: schedule(from, "BACKUP_DRILL_SCHEDULE"),
             on_success: from.read("BACKUP_ON_SUCCESS", hook)?,
             on_failure: from.read("BACKUP_ON_FAILURE", hook)?,
+            recovery_time: from.duration("RECOVERY_TIME_OBJECTIVE_SECONDS", 1, 1, YEAR)?,
+            recovery_point: from.duration("RECOVERY_POINT_OBJECTIVE_SECONDS", 1, 1, YEAR)?,
         })
     }
 }
@@ -73,6 +83,11 @@ fn hook(text: &str) -> Result<Hook, String> {
         "expected a URL that begins with https:// or http://, or the absolute path of a program"
             .to_owned(),
     )
+}
+
+fn schedule(from: &Resolved, name: &'static str) -> Option<String> {
+    let text = from.text(name)?.trim();
+    (!text.eq_ignore_ascii_case("off")).then(|| text.to_owned())
 }
 
 fn list(text: &str) -> Vec<String> {

@@ -459,6 +459,24 @@ pub const SETTINGS: &[SettingInfo] = &[
         BACKUP,
         "what hears of a backup that failed, in the same way",
     ),
+    setting(
+        "BACKUP_DRILL_SCHEDULE",
+        Some("0 3 1 */3 *"),
+        SCHEDULE,
+        "when `saas up` and `saas backup schedule` prove by a drill that the newest backup can be used, in the same form, or `off`",
+    ),
+    setting(
+        "RECOVERY_TIME_OBJECTIVE_SECONDS",
+        Some("3600"),
+        BACKUP,
+        "how long it may take from the beginning of a restore to the first sign-in; a drill that takes longer fails",
+    ),
+    setting(
+        "RECOVERY_POINT_OBJECTIVE_SECONDS",
+        Some("86400"),
+        BACKUP,
+        "how old the state may be to which a restore leads; a drill with an older backup fails",
+    ),
     reloadable(
         "VAULT_ADDR",
         None,

@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{RecoveryError, format::Engine, postgres::Programs};
+use crate::{
+    RecoveryError,
+    format::Engine,
+    postgres::{self, Archive, Programs},
+};
 
 /// A database by its address.
 #[derive(Clone)]
@@ -31,6 +35,17 @@ impl Source {
             None => Kind::Postgres(Programs::new(url)?),
         };
         Ok(Self { kind })
+    }
+
+    /// How its archive of changes does; `None` where there is none, as with SQLite.
+    ///
+    /// # Errors
+    /// [`RecoveryError::Database`] when it does not answer.
+    pub async fn archive(&self) -> Result<Option<Archive>, RecoveryError> {
+        match &self.kind {
+            Kind::Postgres(server) => postgres::archive(server).await,
+            Kind::Sqlite(_) => Ok(None),
+        }
     }
 
     /// Which database it is.

@@ -7,6 +7,7 @@ use ring::hmac;
 use crate::RootSecret;
 
 const PURPOSE: &str = "file-seal";
+const REPORTS: &str = "report-seal";
 
 /// Tags bytes with an HMAC, so that a file somebody else wrote or altered is not believed.
 #[derive(Clone)]
@@ -24,11 +25,21 @@ impl fmt::Debug for FileSeal {
 impl FileSeal {
     /// Under the current secret; tags of the previous one are still accepted.
     pub fn new(root: &RootSecret) -> Self {
+        Self::of(root, PURPOSE)
+    }
+
+    /// The same for reports that people keep, under a key of its own: what is a report can never be
+    /// taken for a file of another kind.
+    pub fn for_reports(root: &RootSecret) -> Self {
+        Self::of(root, REPORTS)
+    }
+
+    fn of(root: &RootSecret, purpose: &str) -> Self {
         let key = |bytes: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, bytes);
         Self {
-            signing: key(root.derive(b"", PURPOSE).as_ref()),
+            signing: key(root.derive(b"", purpose).as_ref()),
             accepted: root
-                .derive_accepted(b"", PURPOSE)
+                .derive_accepted(b"", purpose)
                 .iter()
                 .map(|k| key(k.as_ref()))
                 .collect(),

@@ -12,6 +12,7 @@ mod state;
 mod subject;
 
 pub(crate) use follower::Follower;
+pub use keys::open_signing_keys;
 pub(crate) use keys::{ensure_signing_key, seal_anew, signing_key};
 pub(crate) use load::{event_name, snapshot};
 pub(crate) use state::Trust;

@@ -6,6 +6,7 @@
 
 mod beside;
 mod plan;
+mod scratch;
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ use saas_storage::{
 use crate::{RecoveryError, source::Source, stop::Stop, verify::Backup};
 use beside::Beside;
 pub use plan::{Allowed, Plan, plan};
+pub use scratch::Scratch;
 
 /// A restore that was done.
 #[derive(Clone, Debug)]
@@ -45,13 +47,11 @@ pub async fn restore(
     stop: &Stop,
 ) -> Result<Restored, RecoveryError> {
     let began = Instant::now();
-    let beside = Beside::make(target, clock.now()).await?;
+    let beside = Beside::make(target, "restore", clock.now()).await?;
     let filled = async {
         beside.fill(backup, stop).await?;
         beside.compare(&plan.manifest, stop).await?;
-        let migrated = saas_migration::up(&beside.url()).await?;
-        beside.forget(&rebuilt()).await?;
-        begin_anew(&beside, clock, random).await?;
+        let migrated = brought_up(&beside, clock, random).await?;
         stop.check()?;
         Ok(migrated)
     };
@@ -67,6 +67,19 @@ pub async fn restore(
             Err(error)
         }
     }
+}
+
+/// Brings what was restored to this version's schema and lets a new history begin; returns the
+/// migrations that it did not have.
+async fn brought_up(
+    beside: &Beside,
+    clock: &Clock,
+    random: &Random,
+) -> Result<Vec<String>, RecoveryError> {
+    let migrated = saas_migration::up(&beside.url()).await?;
+    beside.forget(&rebuilt()).await?;
+    begin_anew(beside, clock, random).await?;
+    Ok(migrated)
 }
 
 /// What running processes make anew. Of the time of the backup, it would send gateways to instances

@@ -1,5 +1,6 @@
 //! `saas backup`: saving the database, and making a backup the database again.
 
+mod drill;
 mod listed;
 mod once;
 mod progress;
@@ -28,7 +29,8 @@ use crate::{
     platform::Form,
 };
 use progress::Progress;
-use told::{ago, size};
+pub(crate) use told::ago;
+use told::size;
 
 /// Runs `saas backup …`.
 pub(crate) fn run(command: &cli::Backup) -> Result<ExitCode, Failure> {
@@ -40,14 +42,15 @@ pub(crate) fn run(command: &cli::Backup) -> Result<ExitCode, Failure> {
         cli::Backup::Verify { files, all } => verified(&tool_settings()?, files, *all),
         cli::Backup::Prune { dry_run } => pruned(&tool_settings()?, *dry_run),
         cli::Backup::Restore(restore) => restore::run(&tool_settings()?, restore),
+        cli::Backup::Drill(command) => drill::run(&tool_settings()?, command),
     }
 }
 
-fn place(settings: &Settings) -> Result<Directory, Failure> {
+pub(crate) fn place(settings: &Settings) -> Result<Directory, Failure> {
     Ok(Directory::open(&settings.backup.directory)?)
 }
 
-fn seal(settings: &Settings) -> Result<FileSeal, Failure> {
+pub(crate) fn seal(settings: &Settings) -> Result<FileSeal, Failure> {
     Ok(FileSeal::new(&root_secret(settings)?))
 }
 
@@ -71,7 +74,7 @@ where
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            done = work(&stop) => Ok(done?),
+            done = work(&stop) => done.map_err(Into::into),
             () = told => Err(Failure::failed("stopped")),
         }
     })
@@ -114,7 +117,7 @@ fn making(settings: &Settings) -> Result<Making, Failure> {
 }
 
 /// What decrypts backups, if there is anything.
-fn identity(settings: &Settings) -> Result<Option<Identity>, Failure> {
+pub(crate) fn identity(settings: &Settings) -> Result<Option<Identity>, Failure> {
     let Some(text) = &settings.backup.identity else {
         return Ok(None);
     };
