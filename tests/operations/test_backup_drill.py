@@ -151,7 +151,7 @@ def test_a_bad_backup_fails_loudly(home, tmp_path, keys):  # noqa: F811
         report = fails(home, "RECOVERY_POINT_OBJECTIVE_SECONDS", str(good), RECOVERY_POINT_OBJECTIVE_SECONDS="1")
         assert [step["name"] for step in report["steps"]] == STEPS
         failed = [one["fault"] for one in shown(running, operator(running)) if one["status"] == "failed"]
-        assert any("RECOVERY_POINT" in fault for fault in failed) and len(failed) == 7
+        assert any("RECOVERY_POINT" in fault for fault in failed) and len(failed) == 8
 
 
 def begun(home):

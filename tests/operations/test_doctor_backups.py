@@ -72,7 +72,7 @@ def test_a_backup_that_is_old_or_was_damaged(old):
     file.rename(aged)
     look(old).told("backups", "failed", NEWEST, "2 days old", "saas backup create")
     file = pathlib.Path(old.create()["file"])
-    look(old).told("backups", "ok", NEWEST)
+    look(old).told("backups", "ok", NEWEST, " old;")
 
     whole = file.read_bytes()
     file.write_bytes(whole[:-10])

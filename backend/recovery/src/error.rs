@@ -116,6 +116,9 @@ pub enum RecoveryError {
         /// How many.
         connections: i64,
     },
+    /// Several of the same second.
+    #[error("too many drills were begun at once; try again in some seconds")]
+    Crowded,
     /// It does not fit.
     #[error("{} has {free} bytes free, and the database needs {bytes}; make room or set DATA_DIR to another place", path.display())]
     NoRoom {

@@ -13,18 +13,14 @@ use crate::RecoveryError;
 pub(crate) struct Held(PgConnection);
 
 impl Held {
-    /// Holds the database of this name, which need not be there yet.
+    /// Holds the database of this name, which need not be there yet; `None` if another one does.
     ///
     /// # Errors
     /// [`RecoveryError::Database`].
-    pub(crate) async fn take(server: &Programs, name: &str) -> Result<Self, RecoveryError> {
+    pub(crate) async fn take(server: &Programs, name: &str) -> Result<Option<Self>, RecoveryError> {
         let mut connection = connect(server).await?;
-        sqlx::query("SELECT pg_advisory_lock(hashtextextended($1, 0))")
-            .bind(name)
-            .execute(&mut connection)
-            .await
-            .map_err(RecoveryError::Database)?;
-        Ok(Self(connection))
+        let is_held = try_hold(&mut connection, name).await?;
+        Ok(is_held.then_some(Self(connection)))
     }
 
     pub(crate) async fn release(self) {
@@ -46,17 +42,20 @@ pub(crate) async fn drop_abandoned(
         .await
         .map_err(RecoveryError::Database)?;
     for name in names.iter().filter(|name| is_ours(name)) {
-        let is_abandoned: bool =
-            sqlx::query_scalar("SELECT pg_try_advisory_lock(hashtextextended($1, 0))")
-                .bind(name)
-                .fetch_one(&mut connection)
-                .await
-                .map_err(RecoveryError::Database)?;
-        if is_abandoned {
+        if try_hold(&mut connection, name).await? {
             drop_with(&mut connection, name).await?;
         }
     }
     // The locks end with the connection.
     let _ = connection.close().await;
     Ok(())
+}
+
+/// Until the connection ends; false if another one holds it.
+async fn try_hold(connection: &mut PgConnection, name: &str) -> Result<bool, RecoveryError> {
+    sqlx::query_scalar("SELECT pg_try_advisory_lock(hashtextextended($1, 0))")
+        .bind(name)
+        .fetch_one(connection)
+        .await
+        .map_err(RecoveryError::Database)
 }

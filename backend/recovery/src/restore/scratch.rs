@@ -2,10 +2,12 @@
 
 use std::{
     fs::{self, File, OpenOptions},
+    io,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
+use chrono::TimeDelta;
 use rustix::fs::{FlockOperation, flock};
 use saas_domain::{Clock, Random};
 
@@ -26,6 +28,8 @@ use crate::{
 const WHAT_FOR: &str = "drill";
 /// Beside a file, another one that its process keeps locked.
 const LOCK: &str = ".lock";
+/// How many may begin in one second.
+const CROWDED: i64 = 10;
 
 /// A database that a drill looks at. It never takes the live one's place. It has to be
 /// [discarded](Self::discard); what a killed process left is removed by the next one.
@@ -40,29 +44,47 @@ enum Hold {
     Sqlite { _lock: File, path: PathBuf },
 }
 
+impl Hold {
+    /// `None` if another one has that name.
+    async fn take(live: &Source, named: &Beside) -> Result<Option<Self>, RecoveryError> {
+        match (&live.kind, named) {
+            (Kind::Postgres(server), Beside::Postgres { new, .. }) => {
+                let held = Held::take(server, &new.database()).await?;
+                Ok(held.map(Self::Postgres))
+            }
+            (_, Beside::Sqlite { new, .. }) => {
+                let path = beside::with(new, LOCK);
+                match lock(&path) {
+                    Ok(lock) => Ok(Some(Self::Sqlite { _lock: lock, path })),
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+                    Err(error) => Err(unusable(&path, error)),
+                }
+            }
+            (Kind::Sqlite(_), Beside::Postgres { .. }) => Ok(None),
+        }
+    }
+}
+
 impl Scratch {
     /// An empty one beside the live database, which is not touched.
     ///
     /// # Errors
     /// When it cannot be made there.
     pub async fn make(live: &Source, clock: &Clock) -> Result<Self, RecoveryError> {
-        let now = clock.now();
-        let named = Beside::name(live, WHAT_FOR, now);
-        let hold = match (&live.kind, &named) {
-            (Kind::Postgres(server), Beside::Postgres { new, .. }) => {
-                sweep_databases(server).await;
-                Hold::Postgres(Held::take(server, &new.database()).await?)
+        match &live.kind {
+            Kind::Postgres(server) => sweep_databases(server).await,
+            Kind::Sqlite(file) => sweep_files(file),
+        }
+        let began = clock.now();
+        // Two of the same second: the later one takes the next.
+        for later in 0..CROWDED {
+            let moment = began + TimeDelta::seconds(later);
+            if let Some(hold) = Hold::take(live, &Beside::name(live, WHAT_FOR, moment)).await? {
+                let beside = Beside::make(live, WHAT_FOR, moment).await?;
+                return Ok(Self { beside, hold });
             }
-            (Kind::Sqlite(file), Beside::Sqlite { new, .. }) => {
-                sweep_files(file);
-                let path = beside::with(new, LOCK);
-                let lock = lock(&path).map_err(|error| unusable(&path, error))?;
-                Hold::Sqlite { _lock: lock, path }
-            }
-            _ => return Err(RecoveryError::Address),
-        };
-        let beside = Beside::make(live, WHAT_FOR, now).await?;
-        Ok(Self { beside, hold })
+        }
+        Err(RecoveryError::Crowded)
     }
 
     /// Restores the backup into it.
@@ -109,7 +131,7 @@ impl Scratch {
     }
 }
 
-fn lock(path: &Path) -> std::io::Result<File> {
+fn lock(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     let file = options
         .write(true)
