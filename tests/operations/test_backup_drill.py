@@ -50,7 +50,7 @@ def fails(home, word, *words, **settings):
     assert not report["passed"] and report["steps"][-1]["outcome"] == "failed"
     assert left(home) == []
     status, detail = sql(home, "SELECT status, detail FROM recovery_runs WHERE kind = 'drill' ORDER BY started_at DESC LIMIT 1")[0]
-    assert status == "failed" and json.loads(detail)["fault"] == report["fault"]
+    assert status == "failed" and json.loads(detail) == {"report": report, "fault": report["fault"]}
     return report
 
 

@@ -156,7 +156,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ),
     (
         "BACKUP_IDENTITY",
-        "用于解密的 age 私钥（`AGE-SECRET-KEY-1…`）；只生成备份则不需要",
+        "用于解密的 age 私钥（`AGE-SECRET-KEY-1…`）；只生成备份则不需要，以演练证明备份则需要",
     ),
     (
         "BACKUP_RETENTION_DAYS",

@@ -114,7 +114,6 @@ const WITH_DATABASE: &[Role] = &[
 ];
 const BACKUP: &[Role] = &[Role::Up, Role::Backup, Role::Tool];
 const SCHEDULE: &[Role] = &[Role::Up, Role::Backup];
-const TOOL: &[Role] = &[Role::Tool];
 const CORE: &[Role] = &[Role::Up, Role::Core];
 const GATEWAY: &[Role] = &[Role::Up, Role::Gateway];
 const UPSTREAM: &[Role] = &[Role::Up, Role::Registry, Role::Gateway];
@@ -434,8 +433,8 @@ pub const SETTINGS: &[SettingInfo] = &[
     ),
     secret(
         "BACKUP_IDENTITY",
-        TOOL,
-        "the secret key of age that decrypts them (`AGE-SECRET-KEY-1…`); whoever only makes backups needs none",
+        BACKUP,
+        "the secret key of age that decrypts them (`AGE-SECRET-KEY-1…`); whoever only makes backups needs none, whoever proves them by drills does",
     ),
     setting(
         "BACKUP_RETENTION_DAYS",

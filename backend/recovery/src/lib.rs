@@ -27,7 +27,7 @@ pub use place::{Directory, PlaceError};
 pub use postgres::Archive;
 pub use restore::{Allowed, Plan, Restored, Scratch, plan, restore};
 pub use retention::surplus;
-pub use schedule::{Attempt, Cron, CronTextError, Ended, Scheduler, Tick, Timing, Work};
+pub use schedule::{Attempt, Cron, CronTextError, Ended, Fault, Scheduler, Tick, Timing, Work};
 pub use source::Source;
 pub use stop::Stop;
 pub use verify::Backup;

@@ -47,6 +47,7 @@ fn backup(run: RecoveryRun) -> BackupRun {
 fn drill(run: RecoveryRun, seal: &FileSeal) -> DrillRun {
     let detail = detail(&run);
     let fault = detail.get("fault").and_then(Value::as_str);
+    let report = detail.get("report").cloned().unwrap_or_default();
     DrillRun {
         id: run.id,
         status: status(run.status),
@@ -54,10 +55,10 @@ fn drill(run: RecoveryRun, seal: &FileSeal) -> DrillRun {
         started_at: run.started_at,
         finished_at: run.finished_at,
         fault: fault.map(str::to_owned),
-        is_signed: seal.verify_json(&detail),
+        is_signed: seal.verify_json(&report),
         // Nothing is there while it is under way, and a later version may write what this one does
         // not know.
-        report: serde_json::from_value(detail).ok(),
+        report: serde_json::from_value(report).ok(),
     }
 }
 

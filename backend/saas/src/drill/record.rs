@@ -7,6 +7,8 @@ use saas_storage::{
     recovery::{self, RecoveryRun, RunKind, RunStatus},
 };
 
+use serde_json::Value;
+
 use super::Sealed;
 use crate::Failure;
 
@@ -67,7 +69,7 @@ impl Record {
         } else {
             RunStatus::Failed
         };
-        let (run, detail) = (&self.run, sealed.json.to_string());
+        let (run, detail) = (&self.run, Value::Object(sealed.detail()).to_string());
         let tx = self.database.system("drill.end").await?;
         recovery::finish(&tx, run.id, &run.holder, status, &detail).await?;
         tx.commit().await

@@ -11,7 +11,7 @@ use saas_config::Settings;
 use saas_recovery::format::Manifest;
 use saas_security::{FileSeal, RootSecret};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::steps::{Step, Steps};
@@ -154,6 +154,15 @@ impl Sealed {
         let json = serde_json::to_value(&report).unwrap_or_default();
         let json = FileSeal::for_reports(root).sign_json(json);
         Self { report, json }
+    }
+
+    /// What is written down of the drill: the report, and why it failed if it did.
+    pub(crate) fn detail(&self) -> Map<String, Value> {
+        let report = Some(("report", self.json.clone()));
+        let fault = self.report.fault.as_deref();
+        let fault = fault.map(|fault| ("fault", fault.into()));
+        let facts = report.into_iter().chain(fault);
+        facts.map(|(name, fact)| (name.to_owned(), fact)).collect()
     }
 }
 

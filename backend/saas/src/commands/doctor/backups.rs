@@ -78,7 +78,7 @@ fn soundness(patient: &Patient, known: &Known, newest: &Newest, is_read: bool) -
     if newest.is_encrypted && !is_read {
         let drilled = known.drills.iter().find(|run| {
             let detail = detail(run);
-            let file = detail.pointer("/backup/file").and_then(Value::as_str);
+            let file = detail.pointer("/report/backup/file").and_then(Value::as_str);
             run.status == RunStatus::Succeeded && file == Some(newest.name.as_str())
         });
         return match drilled {
@@ -201,7 +201,7 @@ fn proof(patient: &Patient, known: &Known) -> Option<Finding> {
     }
     if !patient
         .root()
-        .is_some_and(|root| drill::is_signed(&detail(run), &root))
+        .is_some_and(|root| drill::is_signed(&detail(run)["report"], &root))
     {
         return Some(Finding::failed(
             subject,
