@@ -71,6 +71,8 @@ def test_a_backup_that_is_old_or_was_damaged(old):
     aged = file.with_name(re.sub(r"\d{8}_\d{6}", f"{days_ago(2):%Y%m%d_%H%M%S}", file.name))
     file.rename(aged)
     look(old).told("backups", "failed", NEWEST, "2 days old", "saas backup create")
+    # Where they are made each week, that is young.
+    look(old, BACKUP_SCHEDULE="0 2 * * 1").told("backups", "ok", NEWEST, "2 days old")
     file = pathlib.Path(old.create()["file"])
     look(old).told("backups", "ok", NEWEST, " old;")
 

@@ -4,7 +4,7 @@ mod known;
 
 use std::path::Path;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use saas_config::DatabaseKind;
 use saas_recovery::{Archive, Backup, Source, Stop};
 use saas_storage::recovery::{RecoveryRun, RunStatus};
@@ -14,13 +14,16 @@ use tokio::time::timeout;
 use super::{finding::Finding, patient::Patient};
 use crate::{
     Failure,
+    backups::cron,
     commands::backup::{ago, identity, seal},
     drill,
 };
 use known::{Known, Newest};
 
-/// A daily backup, and two hours for it to be made.
-const FRESH: TimeDelta = TimeDelta::hours(26);
+/// How often a backup is to be made where no schedule says so.
+const DAILY: TimeDelta = TimeDelta::days(1);
+/// How long it may take until it is there.
+const MAKING: TimeDelta = TimeDelta::hours(2);
 /// A quarterly drill, and some days for it to be looked at.
 const DRILLED: TimeDelta = TimeDelta::days(100);
 
@@ -46,19 +49,36 @@ pub(super) async fn look(patient: &Patient, is_read: bool) -> Vec<Finding> {
 /// Nobody has a backup on the first day.
 fn none(patient: &Patient, known: &Known) -> Finding {
     let seen = format!("there is none in {}", known.place.display());
-    match known.left(patient.clock.now(), FRESH) {
+    let now = patient.clock.now();
+    let within = fresh(patient, known.installed_at.unwrap_or(now));
+    match known.left(now, within) {
         Some(_) => Finding::ok(
             "newest backup",
-            format!("{seen} yet, which is well within the first 26 hours"),
+            format!(
+                "{seen} yet, which is well within the first {} hours",
+                within.num_hours()
+            ),
         ),
         None => Finding::failed("newest backup", seen, MAKE),
     }
 }
 
+/// How old a backup may be that was made then: until the schedule's next one, and two hours more.
+fn fresh(patient: &Patient, made: DateTime<Utc>) -> TimeDelta {
+    let cron = cron(&patient.settings).ok().flatten();
+    let next = cron.and_then(|cron| {
+        let next = cron.next(made)?;
+        let after = cron.next(next)?;
+        // One that was made by hand in between shortens nothing.
+        Some(std::cmp::max(next - made, after - next))
+    });
+    next.unwrap_or(DAILY) + MAKING
+}
+
 fn age(patient: &Patient, newest: &Newest) -> Finding {
     let now = patient.clock.now();
     let seen = format!("{} is {} old", newest.name, ago(now, newest.taken_at));
-    if now - newest.taken_at <= FRESH {
+    if now - newest.taken_at <= fresh(patient, newest.taken_at) {
         return Finding::ok("newest backup", seen);
     }
     let advice = "see why none was made since (`saas backup list`, and the log of whoever makes them), and make one with `saas backup create`";
@@ -144,7 +164,7 @@ async fn archive(patient: &Patient) -> Option<Finding> {
 }
 
 fn reached(archive: &Archive) -> Finding {
-    let told = |of: &Option<(String, chrono::DateTime<chrono::Utc>)>| {
+    let told = |of: &Option<(String, DateTime<Utc>)>| {
         of.as_ref().map_or_else(
             || "none".to_owned(),
             |(segment, at)| format!("{segment} at {}", at.format("%Y-%m-%d %H:%M:%S UTC")),

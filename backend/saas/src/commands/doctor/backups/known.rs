@@ -26,7 +26,7 @@ pub(super) struct Known {
     backups: Vec<RecoveryRun>,
     /// Newest first.
     pub(super) drills: Vec<RecoveryRun>,
-    installed_at: Option<DateTime<Utc>>,
+    pub(super) installed_at: Option<DateTime<Utc>>,
     /// Why the records could not be read.
     pub(super) unasked: Option<Finding>,
 }
