@@ -78,7 +78,11 @@ impl Figures {
         // A backup that another process made lies elsewhere, and counts all the same.
         let is_elsewhere = of_run > of_file;
         let report = drill.as_ref().map(|run| Detail::of(&run.detail));
-        let of_report = |path| report.as_ref().and_then(|drill| drill.0.pointer(path)?.as_f64());
+        let of_report = |path| {
+            report
+                .as_ref()
+                .and_then(|drill| drill.0.pointer(path)?.as_f64())
+        };
         Ok(BackupFigures {
             expected_since: is_expected.then(|| seconds(since.timestamp())),
             last_success: if is_elsewhere { of_run } else { of_file },

@@ -24,9 +24,7 @@ pub(super) fn read(name: &str, text: Option<&str>) -> Result<Option<Cron>, Failu
         return Ok(None);
     };
     let wrong = |error: saas_recovery::CronTextError| {
-        Failure::correctable(format!(
-            "{name} is `{text}`, which cannot be used: {error}"
-        ))
+        Failure::correctable(format!("{name} is `{text}`, which cannot be used: {error}"))
     };
     text.parse().map(Some).map_err(wrong)
 }

@@ -98,7 +98,9 @@ fn soundness(patient: &Patient, known: &Known, newest: &Newest, is_read: bool) -
     if newest.is_encrypted && !is_read {
         let drilled = known.drills.iter().find(|run| {
             let detail = detail(run);
-            let file = detail.pointer("/report/backup/file").and_then(Value::as_str);
+            let file = detail
+                .pointer("/report/backup/file")
+                .and_then(Value::as_str);
             run.status == RunStatus::Succeeded && file == Some(newest.name.as_str())
         });
         return match drilled {

@@ -26,7 +26,9 @@ export function RecoveryTiles({ recovery }: { recovery: Recovery }) {
       />
       <Tile
         title={t('backups.lastDrill')}
-        figure={drill ? t(drill.status === 'succeeded' ? 'backups.passed' : 'backups.failed') : t('backups.none')}
+        figure={
+          drill ? t(drill.status === 'succeeded' ? 'backups.passed' : 'backups.failed') : t('backups.none')
+        }
         isBad={drill?.status === 'failed'}
         detail={drill ? <When at={drill.started_at} /> : '\u00a0'}
       />
