@@ -200,3 +200,30 @@ def test_a_database_of_people_is_not_taken_for_what_a_drill_left(home):  # noqa:
             shutil.copy(home.data / "saas.db", home.data / name)
         home.done("backup", "drill")
         assert left(home) == [name]
+
+
+def test_the_schedule_makes_one_that_is_due(home):  # noqa: F811
+    """And makes up for the one of a quarter in which nothing ran."""
+    drills = lambda status: sql(home, f"SELECT detail FROM recovery_runs WHERE kind = 'drill' AND scheduled_for IS NOT NULL AND status = '{status}'")
+    # One address at each start, by which tokens are issued.
+    home.settings |= {"BACKUP_SCHEDULE": "off", "PUBLIC_URL": "http://127.0.0.1:9"}
+    with home.runs():
+        file = pathlib.Path(home.create()["file"])
+    sql(home, "UPDATE installation SET created_at = '2026-01-01 00:00:00+00:00'")
+    with home.runs() as running:
+        ((detail,),) = wait_for("a drill by the schedule", lambda: drills("succeeded"))
+        assert json.loads(detail)["report"]["backup"]["file"] == file.name
+        (told,) = shown(running, operator(running))
+        assert told["scheduled_for"] and told["is_signed"] and told["report"]["passed"]
+        assert left(home) == []
+    sql(home, "DELETE FROM recovery_runs")
+    file.write_bytes(file.read_bytes()[:-10])
+    with home.runs() as running:
+        ((detail,),) = wait_for("a drill that fails", lambda: drills("failed"))
+        detail = json.loads(detail)
+        assert "cut short" in detail["fault"] and detail["report"]["fault"] == detail["fault"]
+        assert shown(running, operator(running))[0]["is_signed"]
+    sql(home, "DELETE FROM recovery_runs")
+    home.settings["BACKUP_DRILL_SCHEDULE"] = "off"
+    with home.runs() as running:
+        assert shown(running, operator(running)) == []

@@ -15,8 +15,7 @@ impl FileSeal {
     pub fn sign_json(&self, mut object: Value) -> Value {
         let tag = self.tag(&unsigned(&object));
         if let Value::Object(members) = &mut object {
-            let text: String = tag.iter().map(|byte| format!("{byte:02x}")).collect();
-            members.insert(MEMBER.to_owned(), Value::String(text));
+            members.insert(MEMBER.to_owned(), Value::String(hex(&tag)));
         }
         object
     }
@@ -37,6 +36,14 @@ fn unsigned(object: &Value) -> Vec<u8> {
     }
     rest.sort_all_objects();
     rest.to_string().into_bytes()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn bytes(text: &str) -> Option<Vec<u8>> {
