@@ -465,7 +465,7 @@ export const en = {
     signed: 'Signed',
     notSigned: 'Altered',
     empty: 'No backup yet',
-    emptyHint: '`saas backup create` makes one; the schedule makes them by itself.',
+    emptyHint: 'The schedule makes them by itself. Those that somebody makes by hand are not listed here.',
     noDrill: 'No drill yet',
     noDrillHint: '`saas backup drill` restores the newest backup beside the platform and signs in there.',
     steps: 'What the drill went through',

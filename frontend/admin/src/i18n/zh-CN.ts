@@ -461,7 +461,7 @@ export const zhCN: Translation = {
     signed: '签名有效',
     notSigned: '已被改动',
     empty: '还没有备份',
-    emptyHint: '用 `saas backup create` 生成一份；计划任务也会自动生成。',
+    emptyHint: '计划任务会自动生成备份。手动生成的备份不在此列出。',
     noDrill: '还没有演练',
     noDrillHint: '`saas backup drill` 会在平台旁边恢复最新的备份并在其中登录。',
     steps: '演练经过',
