@@ -93,7 +93,7 @@ class Console:
 
     def is_translated(self):
         """A text that is missing shows as its key, such as `nav.overview`."""
-        keys = re.findall(r"\b(?:nav|action|list|overview|services|routes|tenants|members)\.[a-z]\w+", self.text())
+        keys = re.findall(r"\b(?:nav|action|list|overview|services|routes|tenants|members|backups)\.[a-z]\w+", self.text())
         assert keys == []
 
     def text(self):

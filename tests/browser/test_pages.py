@@ -14,6 +14,7 @@ PLATFORM = [
     ("/services/registry/instances", "registry", "registry"),
     ("/routes", "Routes", "路由"),
     ("/tenants", "Tenants", "租户"),
+    ("/backups", "Backups", "备份"),
     ("/audit", "Audit log", "审计日志"),
     ("/sessions", "My sessions", "我的会话"),
     ("/password", "Choose your password", "设置您的密码"),
@@ -79,11 +80,11 @@ def test_a_member_sees_nothing_of_the_platform(open_console, member):
     console.shows("Overview")
     links = console.page.get_by_role("navigation", name="Main navigation").get_by_role("link")
     assert links.all_inner_texts() == ["Overview", "Members", "My sessions"]
-    for path in ("/services", "/services/core/instances", "/routes", "/tenants", "/audit"):
+    for path in ("/services", "/services/core/instances", "/routes", "/tenants", "/backups", "/audit"):
         console.goto(path, "Not for your role")
         assert console.page.title().startswith("Not for your role · ")
     asked = {request.url.split("/api/")[1] for request in console.requests if "/api/" in request.url}
-    assert not any("registry/" in path or "v1/tenants" in path or "audit" in path for path in asked)
+    assert not any("registry/" in path or "v1/tenants" in path or "v1/recovery" in path or "audit" in path for path in asked)
 
 
 @pytest.mark.parametrize("size", SIZES)

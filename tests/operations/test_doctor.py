@@ -46,7 +46,7 @@ def operator_of(running):
 def test_a_sound_platform_in_one_process_is_well(one, tmp_path):
     report = doctor(environment(one.data))
     assert report.status == 0, report.text
-    groups = ["database", "redis", "services", "registry", "routes", "public", "metrics", "logs"]
+    groups = ["database", "redis", "services", "registry", "routes", "public", "metrics", "logs", "backups"]
     assert list(dict.fromkeys(check["group"] for check in report.checks)) == groups
     # What cannot be looked at from here is not called good.
     assert {check["group"] for check in report.checks if check["status"] == "skipped"} == {"public", "metrics", "logs"}

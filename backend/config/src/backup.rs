@@ -1,10 +1,15 @@
 //! Settings of backups.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use crate::{
     ConfigError, Secret, sources::Resolved, validate::is_plain_http_elsewhere, vault::place,
 };
+
+const YEAR: u64 = 366 * 24 * 60 * 60;
 
 /// Where backups lie, how they are made, and for how long they are kept.
 #[derive(Clone, Debug)]
@@ -27,6 +32,12 @@ pub struct BackupSettings {
     pub keep_monthly: u32,
     /// Where copies go, if there are any.
     pub s3: Option<S3Settings>,
+    /// `RECOVERY_TIME_OBJECTIVE_SECONDS`.
+    pub recovery_time: Duration,
+    /// `RECOVERY_POINT_OBJECTIVE_SECONDS`.
+    pub recovery_point: Duration,
+    /// `BACKUP_DRILL_SCHEDULE` as it was written; `None` for `off`.
+    pub drill_schedule: Option<String>,
     /// `BACKUP_SCHEDULE` as it was written; `None` for `off`.
     pub schedule: Option<String>,
     /// `BACKUP_ON_SUCCESS`.
@@ -81,13 +92,12 @@ impl BackupSettings {
             keep_weekly: from.number("BACKUP_KEEP_WEEKLY", 0, 5200)?,
             keep_monthly: from.number("BACKUP_KEEP_MONTHLY", 0, 1200)?,
             s3: S3Settings::read(from)?,
-            schedule: from
-                .text("BACKUP_SCHEDULE")
-                .map(str::trim)
-                .filter(|text| !text.eq_ignore_ascii_case("off"))
-                .map(str::to_owned),
+            schedule: schedule(from, "BACKUP_SCHEDULE"),
+            drill_schedule: schedule(from, "BACKUP_DRILL_SCHEDULE"),
             on_success: from.read("BACKUP_ON_SUCCESS", hook)?,
             on_failure: from.read("BACKUP_ON_FAILURE", hook)?,
+            recovery_time: from.duration("RECOVERY_TIME_OBJECTIVE_SECONDS", 1, 1, YEAR)?,
+            recovery_point: from.duration("RECOVERY_POINT_OBJECTIVE_SECONDS", 1, 1, YEAR)?,
         })
     }
 }
@@ -196,6 +206,11 @@ fn hook(text: &str) -> Result<Hook, String> {
         "expected a URL that begins with https:// or http://, or the absolute path of a program"
             .to_owned(),
     )
+}
+
+fn schedule(from: &Resolved, name: &'static str) -> Option<String> {
+    let text = from.text(name)?.trim();
+    (!text.eq_ignore_ascii_case("off")).then(|| text.to_owned())
 }
 
 fn list(text: &str) -> Vec<String> {

@@ -156,7 +156,7 @@ const MEANINGS: &[(&str, &str)] = &[
     ),
     (
         "BACKUP_IDENTITY",
-        "用于解密的 age 私钥（`AGE-SECRET-KEY-1…`）；只生成备份则不需要",
+        "用于解密的 age 私钥（`AGE-SECRET-KEY-1…`）；只生成备份则不需要，以演练证明备份则需要",
     ),
     (
         "BACKUP_RETENTION_DAYS",
@@ -199,6 +199,18 @@ const MEANINGS: &[(&str, &str)] = &[
         "备份完成时通知谁：一个网址（以 POST 发送 JSON），或一个程序的绝对路径",
     ),
     ("BACKUP_ON_FAILURE", "备份失败时通知谁，方式相同"),
+    (
+        "BACKUP_DRILL_SCHEDULE",
+        "`saas up` 与 `saas backup schedule` 何时以演练证明最新的备份可用，格式相同；或 `off`",
+    ),
+    (
+        "RECOVERY_TIME_OBJECTIVE_SECONDS",
+        "从开始恢复到首次登录允许的时长（秒）；演练超出时即为失败",
+    ),
+    (
+        "RECOVERY_POINT_OBJECTIVE_SECONDS",
+        "恢复后的状态最多可以多旧（秒）；演练所用备份更旧时即为失败",
+    ),
     (
         "VAULT_ADDR",
         "HashiCorp Vault 的地址，例如 `https://vault.example.com:8200`；设置后机密优先从那里读取，见 VAULT.md",

@@ -114,7 +114,6 @@ const WITH_DATABASE: &[Role] = &[
 ];
 const BACKUP: &[Role] = &[Role::Up, Role::Backup, Role::Tool];
 const SCHEDULE: &[Role] = &[Role::Up, Role::Backup];
-const TOOL: &[Role] = &[Role::Tool];
 const CORE: &[Role] = &[Role::Up, Role::Core];
 const GATEWAY: &[Role] = &[Role::Up, Role::Gateway];
 const UPSTREAM: &[Role] = &[Role::Up, Role::Registry, Role::Gateway];
@@ -434,8 +433,8 @@ pub const SETTINGS: &[SettingInfo] = &[
     ),
     secret(
         "BACKUP_IDENTITY",
-        TOOL,
-        "the secret key of age that decrypts them (`AGE-SECRET-KEY-1…`); whoever only makes backups needs none",
+        BACKUP,
+        "the secret key of age that decrypts them (`AGE-SECRET-KEY-1…`); whoever only makes backups needs none, whoever proves them by drills does",
     ),
     setting(
         "BACKUP_RETENTION_DAYS",
@@ -516,6 +515,24 @@ pub const SETTINGS: &[SettingInfo] = &[
         "BACKUP_ON_FAILURE",
         BACKUP,
         "what hears of a backup that failed, in the same way",
+    ),
+    setting(
+        "BACKUP_DRILL_SCHEDULE",
+        Some("0 3 1 */3 *"),
+        SCHEDULE,
+        "when `saas up` and `saas backup schedule` prove by a drill that the newest backup can be used, in the same form, or `off`",
+    ),
+    setting(
+        "RECOVERY_TIME_OBJECTIVE_SECONDS",
+        Some("3600"),
+        BACKUP,
+        "how long it may take from the beginning of a restore to the first sign-in; a drill that takes longer fails",
+    ),
+    setting(
+        "RECOVERY_POINT_OBJECTIVE_SECONDS",
+        Some("86400"),
+        BACKUP,
+        "how old the state may be to which a restore leads; a drill with an older backup fails",
     ),
     reloadable(
         "VAULT_ADDR",

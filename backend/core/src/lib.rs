@@ -12,6 +12,7 @@
 //! | `audit` | who did what |
 //! | `trust` | what gateways must know to believe or refuse a token |
 //! | `traffic` | the figures of the console's charts |
+//! | `recovery` | what became of backups and drills |
 
 mod access;
 mod audit;
@@ -22,6 +23,7 @@ mod idempotency;
 mod identity;
 mod input;
 mod people;
+mod recovery;
 mod refusal;
 mod router;
 mod start;
@@ -35,7 +37,7 @@ pub use people::reset::{ResetError, reset_password};
 pub use router::openapi;
 pub use start::{CoreDeps, CoreService, StartError, start};
 pub use tenancy::restored::{RestoredTenant, commit_restored_tenant};
-pub use trust::opens_signing_keys;
+pub use trust::{open_signing_keys, opens_signing_keys};
 
 /// What core declares when it is registered: the paths that need no token.
 pub fn gateway_hints() -> saas_registry_client::wire::GatewayHints {

@@ -7,7 +7,7 @@ use axum::{
 use utoipa::{OpenApi as _, openapi::OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{access, audit, identity, people, state::Core, tenancy, traffic, trust};
+use crate::{access, audit, identity, people, recovery, state::Core, tenancy, traffic, trust};
 
 /// What the description begins with.
 #[derive(utoipa::OpenApi)]
@@ -25,6 +25,7 @@ use crate::{access, audit, identity, people, state::Core, tenancy, traffic, trus
         (name = "people", description = "The operator's view of people."),
         (name = "audit", description = "Who did what."),
         (name = "traffic", description = "How requests went."),
+        (name = "recovery", description = "Backups, and the proof that they can be used."),
         (name = "keys", description = "What verifies tokens.")
     )
 )]
@@ -41,6 +42,7 @@ fn described() -> OpenApiRouter<Core> {
         .merge(people::routes::described())
         .merge(audit::routes::described())
         .merge(traffic::routes::described())
+        .merge(recovery::routes::described())
         .merge(trust::routes::described())
 }
 

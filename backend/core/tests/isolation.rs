@@ -120,7 +120,8 @@ fn cases() -> Vec<(&'static str, Case)> {
             "reset_password",
             Operator(post, "/v1/users/{user}/reset-password"),
         ),
-        ("show_traffic", Operator(get, "/v1/traffic")),
+        ("show_traffic", Operator(get.clone(), "/v1/traffic")),
+        ("show_recovery", Operator(get, "/v1/recovery")),
     ]);
     cases
 }

@@ -92,6 +92,8 @@ permissions! {
     PlatformUserManage = "platform.user:manage", Platform;
     /// Read the platform's own audit log.
     PlatformAuditRead = "platform.audit:read", Platform;
+    /// See what became of backups and drills.
+    PlatformRecoveryRead = "platform.recovery:read", Platform;
     /// See services, instances, routes and traffic figures.
     RegistryRead = "registry:read", Platform;
     /// Take services out, drain and remove instances.

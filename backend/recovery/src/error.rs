@@ -135,6 +135,9 @@ pub enum RecoveryError {
     /// It is none of the platform's.
     #[error("the database has nothing of the platform in it; set DATABASE_URL to the platform's")]
     Empty,
+    /// Several of the same second.
+    #[error("too many drills were begun at once; try again in some seconds")]
+    Crowded,
     /// It does not fit.
     #[error("{} has {free} bytes free, and the database needs {bytes}; make room or set DATA_DIR to another place", path.display())]
     NoRoom {

@@ -8,7 +8,7 @@ use crate::{
     RecoveryError,
     facts::Facts,
     format::Engine,
-    postgres::{self, Programs, Snapshot},
+    postgres::{self, Archive, Programs, Snapshot},
     sqlite,
 };
 
@@ -101,6 +101,17 @@ impl Source {
         match &self.kind {
             Kind::Postgres(server) => postgres::texts(server, statement).await,
             Kind::Sqlite(file) => sqlite::texts(file, statement).await,
+        }
+    }
+
+    /// How its archive of changes does; `None` where there is none, as with SQLite.
+    ///
+    /// # Errors
+    /// [`RecoveryError::Database`] when it does not answer.
+    pub async fn archive(&self) -> Result<Option<Archive>, RecoveryError> {
+        match &self.kind {
+            Kind::Postgres(server) => postgres::archive(server).await,
+            Kind::Sqlite(_) => Ok(None),
         }
     }
 

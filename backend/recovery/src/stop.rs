@@ -37,7 +37,11 @@ impl Stop {
         self.done.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    pub(crate) fn check(&self) -> Result<(), RecoveryError> {
+    /// Goes on unless it was told to stop.
+    ///
+    /// # Errors
+    /// [`RecoveryError::Stopped`].
+    pub fn check(&self) -> Result<(), RecoveryError> {
         if self.is_told() {
             return Err(RecoveryError::Stopped);
         }

@@ -72,11 +72,11 @@ impl Work for Played {
         if self.hangs.load(Ordering::Relaxed) {
             tokio::select! {
                 () = self.release.notified() => {}
-                () = told => return Err("stopped".to_owned()),
+                () = told => return Err("stopped".into()),
             }
         }
         if self.fails.load(Ordering::Relaxed) {
-            return Err("the disk is full".to_owned());
+            return Err("the disk is full".into());
         }
         Ok(Map::from_iter([("bytes".to_owned(), json!(7))]))
     }
@@ -293,7 +293,7 @@ async fn a_failure_is_tried_again_with_a_bound_and_told_each_time(site: Site) {
     assert_eq!(again, [true, true, false]);
     assert!(
         told.iter()
-            .all(|ended| ended.outcome == Err("the disk is full".to_owned()))
+            .all(|ended| ended.outcome == Err("the disk is full".into()))
     );
     let failed = runs(&database).await;
     assert_eq!((failed.len(), failed[0].status), (1, RunStatus::Failed));

@@ -199,6 +199,29 @@ pub enum Backup {
         #[arg(long)]
         once: bool,
     },
+    /// Prove that a backup can be used.
+    ///
+    /// Restores it beside the live database, which is not touched, starts core on it, signs in, reads,
+    /// compares all counts and checksums, and measures how long that took. Says so in a signed report,
+    /// and fails loudly if anything is not as it should be. What was restored is removed again.
+    Drill(Drill),
+}
+
+/// `saas backup drill …`
+#[derive(Debug, clap::Args)]
+pub struct Drill {
+    /// The backup; the newest one in BACKUP_DIR unless named.
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Write the signed report here as well.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Instead of a drill, check whether a report is as a drill of this platform signed it.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "report"])]
+    pub check: Option<PathBuf>,
+    /// Print the report as JSON, for programs.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `saas backup restore …`
@@ -328,6 +351,9 @@ pub struct Doctor {
     /// standard input.
     #[arg(long, value_name = "FILE")]
     pub logs: Option<PathBuf>,
+    /// Read the newest backup to its end, which for a large one takes minutes.
+    #[arg(long)]
+    pub read_backup: bool,
     /// For how many seconds to wait for each answer.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=60))]
     pub timeout: u32,
@@ -355,6 +381,8 @@ pub enum CheckGroup {
     Metrics,
     /// Lines of the log are well formed
     Logs,
+    /// There is a backup, it is young and sound, and a drill proved it
+    Backups,
     /// What makes it easy to break in: secrets, files
     Security,
     /// What strangers find at the public addresses: open ports, TLS versions, headers
@@ -373,6 +401,7 @@ impl CheckGroup {
             Self::Public => "public",
             Self::Metrics => "metrics",
             Self::Logs => "logs",
+            Self::Backups => "backups",
             Self::Security => "security",
             Self::Edge => "edge",
         }

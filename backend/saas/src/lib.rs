@@ -6,6 +6,7 @@ pub mod cli;
 mod commands;
 mod console;
 mod data_dir;
+mod drill;
 mod failure;
 pub mod host_name;
 pub mod platform;

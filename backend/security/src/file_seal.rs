@@ -8,6 +8,7 @@ use crate::RootSecret;
 
 const LAST_GOOD_COPY: &str = "file-seal";
 const BACKUP: &str = "backup-seal";
+const REPORT: &str = "report-seal";
 
 /// Tags bytes with an HMAC, so that a file somebody else wrote or altered is not believed.
 #[derive(Clone)]
@@ -31,6 +32,11 @@ impl FileSeal {
     /// The same of backups, which no other file can be taken for.
     pub fn of_backups(root: &RootSecret) -> Self {
         Self::of(BACKUP, root)
+    }
+
+    /// The same of reports that people keep.
+    pub fn of_reports(root: &RootSecret) -> Self {
+        Self::of(REPORT, root)
     }
 
     fn of(purpose: &str, root: &RootSecret) -> Self {

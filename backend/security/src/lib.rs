@@ -15,6 +15,7 @@ mod opaque;
 mod password;
 mod registration;
 mod root;
+mod signed_json;
 
 pub use access::{AccessVerifier, sign_access};
 pub use assertion::{Assertion, AssertionSigner};

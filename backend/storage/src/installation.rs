@@ -54,6 +54,16 @@ impl Database {
             .copied()
     }
 
+    /// The installation as it is in the database; `None` on one that was never used. For whoever
+    /// looks and changes nothing.
+    ///
+    /// # Errors
+    /// [`StorageError::Unavailable`] when the database is away.
+    pub async fn installation_if_any(&self) -> Result<Option<Installation>, StorageError> {
+        let tx = self.system_read("installation.look").await?;
+        find(&tx).await
+    }
+
     /// Cuts the history: every follower of a stream starts over with a snapshot. For a restore.
     ///
     /// # Errors

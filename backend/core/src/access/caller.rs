@@ -228,6 +228,7 @@ needs!(
     PlatformTenantManage,
     PlatformUserRead,
     PlatformUserManage,
+    PlatformRecoveryRead,
     RegistryRead,
 );
 

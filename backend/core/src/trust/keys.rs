@@ -12,7 +12,7 @@ use saas_storage::{
 };
 
 use super::Subject;
-use crate::refusal::Refusal;
+use crate::{refusal::Refusal, start::StartError};
 
 /// Until a new key has been on the stream for this long, the one before it signs: a gateway that
 /// has not heard of a key refuses its tokens.
@@ -118,6 +118,29 @@ pub async fn opens_signing_keys(db: &Database, root: &RootSecret) -> Result<bool
     }
     let envelope = Envelope::new(root, db.installation().await?.id);
     Ok(keys.any(|key| envelope.open(&key.sealed, &context(&key.kid)).is_ok()))
+}
+
+/// Opens every signing key of a database under this root secret and compares its two halves; returns
+/// their identifiers. For whoever wants to know whether a restored database can be used.
+///
+/// # Errors
+/// [`StartError`] when the database does not answer, or a key does not open.
+pub async fn open_signing_keys(
+    db: &Database,
+    root: &RootSecret,
+) -> Result<Vec<String>, StartError> {
+    let envelope = Envelope::new(root, db.installation().await?.id);
+    let tx = db.system_read("trust.open_keys").await?;
+    let mut opened = Vec::new();
+    for stored in signing_keys::all(&tx).await? {
+        let key = open(&stored, &envelope)?;
+        if key.public().x != stored.public_key {
+            let why = format!("the two halves of the signing key {} differ", stored.kid);
+            return Err(Refusal::Internal(why.into()).into());
+        }
+        opened.push(stored.kid);
+    }
+    Ok(opened)
 }
 
 async fn active(tx: &SystemTx) -> Result<Vec<StoredKey>, Refusal> {

@@ -1,6 +1,6 @@
 //! From the directory to the bucket.
 
-use std::{fs::File, io, os::unix::fs::FileExt as _, path::PathBuf};
+use std::{fmt::Write as _, fs::File, io, os::unix::fs::FileExt as _, path::PathBuf};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;

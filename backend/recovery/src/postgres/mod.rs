@@ -1,11 +1,16 @@
 //! PostgreSQL, by its own programs.
 
+mod archive;
 mod dump;
+mod held;
 mod programs;
 mod scratch;
 mod snapshot;
 
+pub use archive::Archive;
+pub(crate) use archive::archive;
 pub(crate) use dump::{dump, load, summaries};
+pub(crate) use held::{Held, drop_abandoned};
 pub(crate) use programs::Programs;
 pub(crate) use scratch::{
     connected, connected_as, create_database, drop_database, exists, rename, run_on, switch, texts,

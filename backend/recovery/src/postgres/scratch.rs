@@ -7,7 +7,7 @@ use crate::{RecoveryError, postgres::Programs};
 /// The database that every server has, to talk about the others from.
 const MAINTENANCE: &str = "postgres";
 
-async fn connect(server: &Programs) -> Result<PgConnection, RecoveryError> {
+pub(super) async fn connect(server: &Programs) -> Result<PgConnection, RecoveryError> {
     let maintenance = server.of(MAINTENANCE);
     let connected = PgConnection::connect(maintenance.url()).await;
     connected.map_err(RecoveryError::Database)
@@ -44,13 +44,20 @@ pub(crate) async fn create_database(server: &Programs, name: &str) -> Result<(),
 /// # Errors
 /// [`RecoveryError::Database`].
 pub(crate) async fn drop_database(server: &Programs, name: &str) -> Result<(), RecoveryError> {
-    let mut connection = connect(server).await?;
+    drop_with(&mut connect(server).await?, name).await
+}
+
+/// The same over a connection to another database of the server.
+///
+/// # Errors
+/// [`RecoveryError::Database`].
+pub(super) async fn drop_with(
+    connection: &mut PgConnection,
+    name: &str,
+) -> Result<(), RecoveryError> {
     let name = quoted(name);
-    run(
-        &mut connection,
-        format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
-    )
-    .await
+    let statement = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+    run(connection, statement).await
 }
 
 /// Lets `new` take the place of `live`, which is called `old` from then on: both or neither, so that

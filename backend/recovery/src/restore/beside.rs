@@ -35,28 +35,47 @@ pub(crate) enum Beside {
     },
 }
 
+/// What tells one from another of the same kind.
+pub(super) const MOMENT: &str = "%Y%m%d%H%M%S";
+
+/// The part of a name before the moment: that of the live database, and what this one is for.
+pub(super) fn beginning(live: &Programs, what_for: &str) -> String {
+    live.beside(what_for, "")
+}
+
+/// The same for a file.
+pub(super) fn file_beginning(live: &Path, what_for: &str) -> PathBuf {
+    sqlite::beside(live, &format!(".{what_for}_"))
+}
+
 impl Beside {
-    pub(crate) async fn make(target: &Source, now: DateTime<Utc>) -> Result<Self, RecoveryError> {
-        let moment = now.format("%Y%m%d%H%M%S");
+    /// An empty one, `restore` or `drill` by its name; a file is made when it is filled.
+    pub(crate) async fn make(
+        target: &Source,
+        what_for: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Self, RecoveryError> {
+        let beside = Self::name(target, what_for, now);
+        if let Self::Postgres { live, new, .. } = &beside {
+            postgres::create_database(live, &new.database()).await?;
+        }
+        Ok(beside)
+    }
+
+    /// Where it will be.
+    pub(super) fn name(target: &Source, what_for: &str, now: DateTime<Utc>) -> Self {
+        let moment = now.format(MOMENT).to_string();
         match &target.kind {
-            Kind::Postgres(live) => {
-                let moment = moment.to_string();
-                let new = live.of(&live.beside("restore", &moment));
-                let old = live.beside("before", &moment);
-                postgres::create_database(live, &new.database()).await?;
-                let live = live.clone();
-                Ok(Self::Postgres { live, new, old })
-            }
-            Kind::Sqlite(live) => {
-                let named = |ending: &str| {
-                    let mut path = live.clone().into_os_string();
-                    path.push(format!(".{ending}_{moment}"));
-                    PathBuf::from(path)
-                };
-                let (new, old) = (named("restore"), named("before"));
-                let live = live.clone();
-                Ok(Self::Sqlite { live, new, old })
-            }
+            Kind::Postgres(live) => Self::Postgres {
+                new: live.of(&(beginning(live, what_for) + &moment)),
+                old: beginning(live, "before") + &moment,
+                live: live.clone(),
+            },
+            Kind::Sqlite(live) => Self::Sqlite {
+                new: sqlite::beside(&file_beginning(live, what_for), &moment),
+                old: sqlite::beside(&file_beginning(live, "before"), &moment),
+                live: live.clone(),
+            },
         }
     }
 
@@ -163,11 +182,16 @@ impl Beside {
                 }
             }
             Self::Sqlite { new, .. } => {
-                for suffix in ["", "-wal", "-shm", "-journal"] {
-                    let _ = fs::remove_file(sqlite::beside(new, suffix));
-                }
+                remove_file(new);
             }
         }
+    }
+}
+
+/// A database's file and what SQLite keeps beside it.
+pub(super) fn remove_file(path: &Path) {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let _ = fs::remove_file(sqlite::beside(path, suffix));
     }
 }
 

@@ -7,6 +7,7 @@
 pub(crate) mod beside;
 mod elsewhere;
 mod plan;
+mod scratch;
 
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,7 @@ use beside::Beside;
 pub use elsewhere::restored;
 pub(crate) use plan::sound;
 pub use plan::{Allowed, Plan, plan};
+pub use scratch::Scratch;
 
 /// A restore that was done.
 #[derive(Clone, Debug)]
@@ -48,13 +50,11 @@ pub async fn restore(
     stop: &Stop,
 ) -> Result<Restored, RecoveryError> {
     let began = Instant::now();
-    let beside = Beside::make(target, clock.now()).await?;
+    let beside = Beside::make(target, "restore", clock.now()).await?;
     let filled = async {
         beside.fill(backup, stop).await?;
         beside.compare(&plan.manifest, stop).await?;
-        let migrated = saas_migration::up(&beside.url()).await?;
-        beside.forget(&rebuilt()).await?;
-        begin_anew(&beside.url(), clock, random).await?;
+        let migrated = brought_up(&beside, clock, random).await?;
         stop.check()?;
         Ok(migrated)
     };
@@ -70,6 +70,19 @@ pub async fn restore(
             Err(error)
         }
     }
+}
+
+/// Brings what was restored to this version's schema and lets a new history begin; returns the
+/// migrations that it did not have.
+async fn brought_up(
+    beside: &Beside,
+    clock: &Clock,
+    random: &Random,
+) -> Result<Vec<String>, RecoveryError> {
+    let migrated = saas_migration::up(&beside.url()).await?;
+    beside.forget(&rebuilt()).await?;
+    begin_anew(&beside.url(), clock, random).await?;
+    Ok(migrated)
 }
 
 /// What running processes make anew. Of the time of the backup, it would send gateways to instances

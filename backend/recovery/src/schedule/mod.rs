@@ -4,4 +4,4 @@ mod cron;
 mod scheduler;
 
 pub use cron::{Cron, CronTextError};
-pub use scheduler::{Attempt, Ended, Scheduler, Tick, Timing, Work};
+pub use scheduler::{Attempt, Ended, Fault, Scheduler, Tick, Timing, Work};

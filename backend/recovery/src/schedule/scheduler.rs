@@ -5,7 +5,7 @@
 //! that died; the next one takes it over. A moment that passed while nobody was there is made up for,
 //! once, however many passed.
 
-use std::{future::Future, pin::pin, time::Duration};
+use std::{fmt, future::Future, pin::pin, time::Duration};
 
 use chrono::{DateTime, Utc};
 use saas_storage::{
@@ -32,10 +32,40 @@ pub trait Work: Send + Sync {
         &self,
         attempt: &Attempt,
         stop: &Stop,
-    ) -> impl Future<Output = Result<Map<String, Value>, String>> + Send;
+    ) -> impl Future<Output = Result<Map<String, Value>, Fault>> + Send;
 
     /// Hears how an attempt ended, once that is on record.
     fn ended(&self, ended: &Ended) -> impl Future<Output = ()> + Send;
+}
+
+/// Why a try came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// In one sentence.
+    pub sentence: String,
+    /// What else there is to say of it.
+    pub told: Map<String, Value>,
+}
+
+impl From<String> for Fault {
+    fn from(sentence: String) -> Self {
+        Self {
+            sentence,
+            told: Map::new(),
+        }
+    }
+}
+
+impl From<&str> for Fault {
+    fn from(sentence: &str) -> Self {
+        sentence.to_owned().into()
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
 }
 
 /// One try of a run.
@@ -57,7 +87,7 @@ pub struct Ended {
     /// The try.
     pub attempt: Attempt,
     /// What came of it.
-    pub outcome: Result<Map<String, Value>, String>,
+    pub outcome: Result<Map<String, Value>, Fault>,
     /// After how long it will be tried again, if it will.
     pub again_after: Option<Duration>,
 }
@@ -261,7 +291,7 @@ impl<W: Work> Scheduler<W> {
         let stop = Stop::default();
         let outcome = self.attended(&attempt, &stop, shutdown).await;
         if stop.is_told() && outcome.is_err() {
-            let detail = detail(number - 1, &Err("stopped".to_owned()));
+            let detail = detail(number - 1, &Err("stopped".into()));
             self.finish(&run, RunStatus::Failed, &detail).await?;
             return Ok(Tick::Interrupted);
         }
@@ -318,12 +348,12 @@ impl<W: Work> Scheduler<W> {
         let is_of_backup =
             run.started_at.timestamp_millis() < self.database.installation().await?.epoch;
         if is_of_backup {
-            let outcome = Err("its end came after the backup that was restored".to_owned());
+            let outcome = Err("its end came after the backup that was restored".into());
             self.finish(&run, RunStatus::Failed, &detail(tried, &outcome))
                 .await?;
             return Ok(Tick::Interrupted);
         }
-        let outcome = Err("the process that ran it ended before it".to_owned());
+        let outcome = Err("the process that ran it ended before it".into());
         let mut attempt = self.attempt(&run, tried);
         if is_past {
             // Not again, since the next one is due.
@@ -336,7 +366,7 @@ impl<W: Work> Scheduler<W> {
         &self,
         run: &RecoveryRun,
         attempt: Attempt,
-        outcome: Result<Map<String, Value>, String>,
+        outcome: Result<Map<String, Value>, Fault>,
     ) -> Result<Tick, StorageError> {
         let status = match outcome {
             Ok(_) => RunStatus::Succeeded,
@@ -379,7 +409,7 @@ impl<W: Work> Scheduler<W> {
         attempt: &Attempt,
         stop: &Stop,
         shutdown: &CancellationToken,
-    ) -> Result<Map<String, Value>, String> {
+    ) -> Result<Map<String, Value>, Fault> {
         let mut work = pin!(self.work.attempt(attempt, stop));
         let (lease, period) = (self.lease(), self.timing.lease);
         let mut beat = tokio::time::interval(period / 4);
@@ -408,10 +438,14 @@ fn attempts(run: &RecoveryRun) -> u32 {
     number.map_or(1, |number| u32::try_from(number).unwrap_or(u32::MAX))
 }
 
-fn detail(attempt: u32, outcome: &Result<Map<String, Value>, String>) -> String {
+fn detail(attempt: u32, outcome: &Result<Map<String, Value>, Fault>) -> String {
     let mut detail = match outcome {
         Ok(told) => told.clone(),
-        Err(fault) => Map::from_iter([("fault".to_owned(), json!(fault))]),
+        Err(fault) => {
+            let mut told = fault.told.clone();
+            told.insert("fault".to_owned(), json!(fault.sentence));
+            told
+        }
     };
     detail.insert("attempt".to_owned(), json!(attempt));
     Value::Object(detail).to_string()

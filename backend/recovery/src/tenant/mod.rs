@@ -133,7 +133,7 @@ impl TenantRestore {
                 live: facts.installation,
             });
         }
-        let beside = Beside::make(target, clock.now()).await?;
+        let beside = Beside::make(target, "restore", clock.now()).await?;
         let open = async |url| {
             let settings = DatabaseSettings {
                 url,

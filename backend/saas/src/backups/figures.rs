@@ -78,7 +78,11 @@ impl Figures {
         // A backup that another process made lies elsewhere, and counts all the same.
         let is_elsewhere = of_run > of_file;
         let report = drill.as_ref().map(|run| Detail::of(&run.detail));
-        let of_report = |name| report.as_ref().and_then(|report| report.number(name));
+        let of_report = |path| {
+            report
+                .as_ref()
+                .and_then(|drill| drill.0.pointer(path)?.as_f64())
+        };
         Ok(BackupFigures {
             expected_since: is_expected.then(|| seconds(since.timestamp())),
             last_success: if is_elsewhere { of_run } else { of_file },
@@ -92,8 +96,8 @@ impl Figures {
             drill_success: drill
                 .and_then(|run| run.finished_at)
                 .map(|at| seconds(at.timestamp())),
-            drill_recovery_time: of_report("recovery_time_seconds"),
-            drill_recovery_point: of_report("recovery_point_seconds"),
+            drill_recovery_time: of_report("/report/recovery_time_ms").map(|time| time / 1000.0),
+            drill_recovery_point: of_report("/report/recovery_point_seconds"),
         })
     }
 }

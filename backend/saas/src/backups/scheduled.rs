@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use saas_config::Settings;
-use saas_recovery::{Attempt, Cron, Ended, Scheduler, Stop, Timing, Verdict, Work};
+use saas_recovery::{Attempt, Cron, Ended, Fault, Scheduler, Stop, Timing, Verdict, Work};
 use saas_storage::recovery::RunKind;
 use serde_json::{Map, Value, json};
 
@@ -15,13 +15,16 @@ use crate::{Failure, commands::backup};
 /// # Errors
 /// When `BACKUP_SCHEDULE` is no cron expression.
 pub(crate) fn cron(settings: &Settings) -> Result<Option<Cron>, Failure> {
-    let Some(text) = &settings.backup.schedule else {
+    read("BACKUP_SCHEDULE", settings.backup.schedule.as_deref())
+}
+
+/// A setting that says when something is to be done.
+pub(super) fn read(name: &str, text: Option<&str>) -> Result<Option<Cron>, Failure> {
+    let Some(text) = text else {
         return Ok(None);
     };
     let wrong = |error: saas_recovery::CronTextError| {
-        Failure::correctable(format!(
-            "BACKUP_SCHEDULE is `{text}`, which cannot be used: {error}"
-        ))
+        Failure::correctable(format!("{name} is `{text}`, which cannot be used: {error}"))
     };
     text.parse().map(Some).map_err(wrong)
 }
@@ -43,9 +46,9 @@ impl Backups {
 }
 
 impl Work for Backups {
-    async fn attempt(&self, _: &Attempt, stop: &Stop) -> Result<Map<String, Value>, String> {
+    async fn attempt(&self, _: &Attempt, stop: &Stop) -> Result<Map<String, Value>, Fault> {
         let made = backup::make(self.settings(), stop).await;
-        let created = made.map_err(|failure| failure.to_string())?;
+        let created = made.map_err(|failure| Fault::from(failure.to_string()))?;
         Ok(backup::facts(&created))
     }
 
@@ -68,7 +71,7 @@ impl Work for Backups {
                     again_in_seconds = again,
                     "no backup was made: {fault}"
                 );
-                Event::failed(fault)
+                Event::failed(&fault.sentence)
                     .with("attempt", json!(attempt))
                     .with("again_after_seconds", json!(again))
             }

@@ -1,6 +1,7 @@
 //! `saas backup`: saving the database, and making a backup the database again.
 
 mod bucket;
+mod drill;
 mod listed;
 mod once;
 mod progress;
@@ -35,6 +36,7 @@ use crate::{
 use bucket::bucket;
 use progress::Progress;
 pub(crate) use pruned::prune;
+pub(crate) use told::ago;
 use told::size;
 
 /// Runs `saas backup …`.
@@ -49,14 +51,15 @@ pub(crate) fn run(command: &cli::Backup) -> Result<ExitCode, Failure> {
         cli::Backup::Prune { dry_run } => pruned::run(&tool_settings()?, *dry_run),
         cli::Backup::Restore(restore) => restore::run(&tool_settings()?, restore),
         cli::Backup::Restored => restored::run(&tool_settings()?),
+        cli::Backup::Drill(command) => drill::run(&tool_settings()?, command),
     }
 }
 
-fn place(settings: &Settings) -> Result<Directory, Failure> {
+pub(crate) fn place(settings: &Settings) -> Result<Directory, Failure> {
     Ok(Directory::open(&settings.backup.directory)?)
 }
 
-fn seal(settings: &Settings) -> Result<FileSeal, Failure> {
+pub(crate) fn seal(settings: &Settings) -> Result<FileSeal, Failure> {
     Ok(FileSeal::of_backups(&root_secret(settings)?))
 }
 
@@ -80,7 +83,7 @@ where
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            done = work(&stop) => Ok(done?),
+            done = work(&stop) => done.map_err(Into::into),
             () = told => Err(Failure::failed("stopped")),
         }
     })
@@ -124,7 +127,7 @@ fn making(settings: &Settings) -> Result<Making, Failure> {
 }
 
 /// What decrypts backups, if there is anything.
-fn identity(settings: &Settings) -> Result<Option<Identity>, Failure> {
+pub(crate) fn identity(settings: &Settings) -> Result<Option<Identity>, Failure> {
     let Some(text) = &settings.backup.identity else {
         return Ok(None);
     };

@@ -4,6 +4,7 @@
 //! and Redis, shakes hands with the public address, reads lines of a log. Nothing is changed. What it
 //! cannot look at from where it runs it calls skipped, never good.
 
+mod backups;
 mod database;
 mod edge;
 mod finding;
@@ -31,7 +32,7 @@ use finding::{Finding, Status};
 use patient::Patient;
 
 /// The groups in the order in which they are looked at: what others rest on comes first.
-const ORDER: [CheckGroup; 10] = [
+const ORDER: [CheckGroup; 11] = [
     CheckGroup::Database,
     CheckGroup::Redis,
     CheckGroup::Services,
@@ -40,6 +41,7 @@ const ORDER: [CheckGroup; 10] = [
     CheckGroup::Public,
     CheckGroup::Metrics,
     CheckGroup::Logs,
+    CheckGroup::Backups,
     CheckGroup::Security,
     CheckGroup::Edge,
 ];
@@ -127,6 +129,7 @@ async fn look(group: CheckGroup, patient: &Patient, command: &Doctor) -> Vec<Fin
         CheckGroup::Public => public::look(patient).await,
         CheckGroup::Metrics => metrics::look(patient, command.prometheus.as_deref()).await,
         CheckGroup::Logs => vec![logs::look(patient, command.logs.as_deref())],
+        CheckGroup::Backups => backups::look(patient, command.read_backup).await,
         CheckGroup::Security => security::look(patient),
         CheckGroup::Edge => edge::look(patient).await,
     }

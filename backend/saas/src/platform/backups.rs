@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Failure,
-    backups::{Figures, cron, scheduler},
+    backups::{Figures, cron, drill_cron, drill_scheduler, scheduler},
 };
 
 /// Begins to make backups by the schedule, if that is for this process, and to look at those that are
@@ -53,6 +53,11 @@ pub(super) fn start(
             let stopping = stopping.clone();
             tasks.spawn(async move { scheduler.run(&stopping).await });
         }
+    }
+    if let Some(cron) = drill_cron(&site.settings)?.filter(|_| makes) {
+        let scheduler = drill_scheduler(figures.clone(), cron);
+        let stopping = stopping.clone();
+        tasks.spawn(async move { scheduler.run(&stopping).await });
     }
     let ends = stopping.clone();
     tasks.spawn(async move { figures.follow(&ends).await });

@@ -339,6 +339,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/recovery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The newest backups and drills.
+         * @description A drill restores a backup beside the live database and goes through a sign-in there. Its report is
+         *     signed; `is_signed` tells whether it still is as it was.
+         */
+        get: operations["show_recovery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/roles": {
         parameters: {
             query?: never;
@@ -644,6 +665,40 @@ export interface components {
              */
             target_type: string | null;
         };
+        /** @description A backup. */
+        BackupRun: {
+            /**
+             * Format: int64
+             * @description The file's size in bytes.
+             */
+            bytes: number | null;
+            /** @description Why it failed. */
+            fault: string | null;
+            /** @description The file's name. */
+            file: string | null;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            finished_at: string | null;
+            /**
+             * Format: uuid
+             * @description Its identifier.
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description For when the schedule meant it; null if somebody made it by hand.
+             */
+            scheduled_for: string | null;
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            started_at: string;
+            /** @description How it went. */
+            status: components["schemas"]["RecoveryStatus"];
+        };
         /** @description The own password, old and new. */
         ChangePasswordRequest: {
             /** @description The password, or the one-time password, that holds now. */
@@ -674,6 +729,103 @@ export interface components {
              * @example acme
              */
             slug?: string | null;
+        };
+        /** @description The backup of a drill, as far as it could be read. */
+        DrilledBackup: {
+            /**
+             * Format: int64
+             * @description The file's size in bytes.
+             */
+            bytes: number | null;
+            /** @description The file's name; null if there was none. */
+            file: string | null;
+            /** @description The version of the platform that made it. */
+            platform: string | null;
+            /** @description Rows of each table. */
+            rows: {
+                [key: string]: number;
+            };
+            /** @description Its newest migration. */
+            schema: string | null;
+            /**
+             * Format: date-time
+             * @description The moment whose state is in it.
+             */
+            taken_at: string | null;
+        };
+        /**
+         * @description How a step of a drill ended.
+         * @enum {string}
+         */
+        DrillOutcome: "ok" | "failed";
+        /** @description What a drill found. */
+        DrillReport: {
+            /** @description The backup. */
+            backup: components["schemas"]["DrilledBackup"];
+            /** @description What was aimed at. */
+            objectives: components["schemas"]["RecoveryObjectives"];
+            /** @description Whether all held. */
+            passed: boolean;
+            /** @description The version of the platform that made it. */
+            platform: string;
+            /**
+             * Format: int64
+             * @description From the moment whose state was restored to the beginning of the drill, in seconds; null if
+             *     the backup could not be read.
+             */
+            recovery_point_seconds: number | null;
+            /**
+             * Format: int64
+             * @description From the beginning of the restore to the first answered sign-in, in milliseconds; null if it
+             *     did not come so far.
+             */
+            recovery_time_ms: number | null;
+            /** @description What it went through, in order. */
+            steps: components["schemas"]["DrillStep"][];
+        };
+        /** @description A drill: whether a backup could be used. */
+        DrillRun: {
+            /** @description Why it failed. */
+            fault: string | null;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            finished_at: string | null;
+            /**
+             * Format: uuid
+             * @description Its identifier.
+             */
+            id: string;
+            /** @description Whether the report is as the drill signed it. */
+            is_signed: boolean;
+            report: components["schemas"]["DrillReport"] | null;
+            /**
+             * Format: date-time
+             * @description For when the schedule meant it; null if somebody began it by hand.
+             */
+            scheduled_for: string | null;
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            started_at: string;
+            /** @description How it went. */
+            status: components["schemas"]["RecoveryStatus"];
+        };
+        /** @description One step of a drill. */
+        DrillStep: {
+            /**
+             * Format: int64
+             * @description How long it took.
+             */
+            milliseconds: number;
+            /** @description Which. */
+            name: string;
+            /** @description How it ended. */
+            outcome: components["schemas"]["DrillOutcome"];
+            /** @description What was seen. */
+            seen: string;
         };
         /** @description What is wrong with one field of the input. */
         FieldError: {
@@ -1191,6 +1343,31 @@ export interface components {
              */
             type: string;
         };
+        /** @description The newest backups and drills. */
+        Recovery: {
+            /** @description The newest backups first. */
+            backups: components["schemas"]["BackupRun"][];
+            /** @description The newest drills first. */
+            drills: components["schemas"]["DrillRun"][];
+        };
+        /** @description What recovery aims at. */
+        RecoveryObjectives: {
+            /**
+             * Format: int64
+             * @description How old the state may be to which it leads.
+             */
+            recovery_point_seconds: number;
+            /**
+             * Format: int64
+             * @description How long recovery may take.
+             */
+            recovery_time_seconds: number;
+        };
+        /**
+         * @description How a backup or a drill went.
+         * @enum {string}
+         */
+        RecoveryStatus: "running" | "succeeded" | "failed";
         /** @description A refresh token, unless it comes in the cookie. */
         RefreshRequest: {
             /** @description The refresh token of the last answer. It works once. */
@@ -2104,6 +2281,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_PermissionDescription"];
+                };
+            };
+            /** @description What was wrong and what to do (RFC 9457). */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_recovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recovery"];
                 };
             };
             /** @description What was wrong and what to do (RFC 9457). */

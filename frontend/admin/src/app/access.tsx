@@ -19,6 +19,7 @@ export type Permission =
   | 'platform.tenant:read'
   | 'platform.tenant:manage'
   | 'platform.audit:read'
+  | 'platform.recovery:read'
   | 'registry:read'
   | 'registry:manage'
   | 'route:manage';

@@ -17,14 +17,12 @@ it('shows a member the tenant and nothing of the platform', () => {
 });
 
 it('shows an operator without a tenant the platform, but no members', () => {
-  expect(placesOf(['registry:read', 'platform.tenant:read', 'platform.audit:read'], null)).toEqual([
-    '/',
-    '/services',
-    '/routes',
-    '/tenants',
-    '/audit',
-    '/sessions',
-  ]);
+  expect(
+    placesOf(
+      ['registry:read', 'platform.tenant:read', 'platform.audit:read', 'platform.recovery:read'],
+      null,
+    ),
+  ).toEqual(['/', '/services', '/routes', '/tenants', '/backups', '/audit', '/sessions']);
 });
 
 it('shows somebody without any right only what is their own', () => {

@@ -5,6 +5,7 @@ import {
   DashboardOutlined,
   LaptopOutlined,
   NodeIndexOutlined,
+  SaveOutlined,
   TeamOutlined,
 } from '@ant-design/icons';
 import type { ComponentType } from 'react';
@@ -12,7 +13,7 @@ import type { Access } from './access';
 
 export interface Destination {
   to: string;
-  label: 'overview' | 'services' | 'routes' | 'tenants' | 'members' | 'audit' | 'sessions';
+  label: 'overview' | 'services' | 'routes' | 'tenants' | 'backups' | 'members' | 'audit' | 'sessions';
   icon: ComponentType;
   /** Whether the caller has any business there. */
   isFor: (access: Access) => boolean;
@@ -40,6 +41,12 @@ export const NAVIGATION: readonly DestinationGroup[] = [
         label: 'tenants',
         icon: ApartmentOutlined,
         isFor: ({ can }) => can('platform.tenant:read'),
+      },
+      {
+        to: '/backups',
+        label: 'backups',
+        icon: SaveOutlined,
+        isFor: ({ can }) => can('platform.recovery:read'),
       },
     ],
   },

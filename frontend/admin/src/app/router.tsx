@@ -79,6 +79,7 @@ export const routes: RouteObject[] = [
       ),
       page('routes', () => import('@/features/routes/RoutesPage'), visitorsOf('/routes')),
       page('tenants', () => import('@/features/tenants/TenantsPage'), visitorsOf('/tenants')),
+      page('backups', () => import('@/features/backups/BackupsPage'), visitorsOf('/backups')),
       page('members', () => import('@/features/members/MembersPage'), visitorsOf('/members')),
       page('audit', () => import('@/features/audit/AuditPage'), visitorsOf('/audit')),
       page('sessions', () => import('@/features/sessions/SessionsPage')),

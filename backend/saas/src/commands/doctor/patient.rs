@@ -8,6 +8,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use saas_config::{Origin, Role, Secret, Settings};
 use saas_domain::Clock;
 use saas_registry_client::{ClientError, HttpClient};
+use saas_security::RootSecret;
 use saas_tls::Peer;
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::{net::lookup_host, sync::OnceCell};
@@ -15,7 +16,7 @@ use tokio::{net::lookup_host, sync::OnceCell};
 use crate::{
     Failure,
     cli::Doctor,
-    commands::operator_token,
+    commands::{operator_token, root_secret},
     platform::run_file::{self, RunFile},
     settings,
 };
@@ -196,6 +197,11 @@ impl Patient {
                 .map(String::as_str)
                 .collect(),
         }
+    }
+
+    /// The root secret, if it is known here.
+    pub(super) fn root(&self) -> Option<RootSecret> {
+        root_secret(&self.settings).ok()
     }
 
     pub(super) fn metrics_token(&self) -> Option<&str> {
