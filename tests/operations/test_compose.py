@@ -14,9 +14,9 @@ PRODUCTION, DEVELOPMENT, ARCHIVE = (
     yaml.safe_load((ROOT / f"docker-compose{form}.yml").read_text()) for form in (".prod", "", ".archive")
 )
 SHELLCHECK = pathlib.Path(sys.executable).parent / "shellcheck"
-EXAMPLE = dict(
-    line.split("=", 1) for line in (ROOT / ".env.prod.example").read_text().splitlines() if line and not line.startswith("#")
-)
+LINES = [line for line in (ROOT / ".env.prod.example").read_text().splitlines() if line and not line.startswith("#")]
+# In quotes is what has spaces, so that a shell reads it too.
+EXAMPLE = {name: value.strip('"') for name, value in (line.split("=", 1) for line in LINES)}
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(:-[^}]*|:\?[^}]*)?\}")
 
 

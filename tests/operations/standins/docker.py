@@ -86,7 +86,7 @@ def compose(file, what, *words):
                 state["local"] = sorted({*state["local"], tag})
             return 0
         case "run":
-            assert words == ("--rm", "-T", "migrate"), words
+            assert words == ("--rm", "-T", "--no-deps", "migrate"), words
             with State() as state:
                 return wrong("cannot migrate") if tag in state["migration_fails"] else 0
         case "up":
