@@ -77,7 +77,7 @@ impl fmt::Debug for ConsoleFiles {
 
 fn respond(
     name: &str,
-    sent: Negotiated,
+    form: Negotiated,
     etag: Option<&str>,
     method: &Method,
     wished: &HeaderMap,
@@ -101,9 +101,9 @@ fn respond(
         header::CACHE_CONTROL,
         if is_hashed { YEAR } else { "no-cache" },
     );
-    headers.extend(sent.headers());
+    headers.extend(form.headers());
     // Each form of the file needs a validator of its own (RFC 9110, section 8.8.3).
-    let suffix = if sent.is_gzip { "-gzip" } else { "" };
+    let suffix = if form.is_gzip { "-gzip" } else { "" };
     let etag = etag.map(|etag| format!("\"{etag}{suffix}\""));
     if let Some(etag) = &etag
         && let Ok(value) = HeaderValue::from_str(etag)
@@ -116,9 +116,9 @@ fn respond(
             return response;
         }
     }
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(sent.body.len()));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(form.body.len()));
     if *method != Method::HEAD {
-        *response.body_mut() = sent.body;
+        *response.body_mut() = form.body;
     }
     response
 }

@@ -83,7 +83,10 @@ pub async fn create(
         None => None,
         Some(bucket) => match bucket.copy(&making.place, &name, stop).await {
             Ok(()) => Some(bucket.url(&name)),
-            Err(source) => return Err(RecoveryError::NotCopied { path, source }),
+            Err(source) => {
+                let source = Box::new(source);
+                return Err(RecoveryError::NotCopied { path, source });
+            }
         },
     };
     Ok(Created {

@@ -37,14 +37,14 @@ pub enum RecoveryError {
     Place(#[from] PlaceError),
     /// Where copies of them lie cannot be used.
     #[error(transparent)]
-    Bucket(#[from] BucketError),
+    Bucket(Box<BucketError>),
     /// It was made, and not copied.
     #[error("the backup {} is made, but not copied to the bucket, which `saas backup upload` does once this is mended: {source}", path.display())]
     NotCopied {
         /// Where it is.
         path: PathBuf,
         /// Why not.
-        source: BucketError,
+        source: Box<BucketError>,
     },
     /// It is no backup that can be used.
     #[error("{}: {source}", path.display())]
@@ -252,4 +252,10 @@ pub enum RecoveryError {
     /// It was told to stop.
     #[error("stopped; nothing was left behind")]
     Stopped,
+}
+
+impl From<BucketError> for RecoveryError {
+    fn from(source: BucketError) -> Self {
+        Self::Bucket(Box::new(source))
+    }
 }

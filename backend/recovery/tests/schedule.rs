@@ -17,7 +17,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use saas_domain::{Clock, Random};
-use saas_recovery::{Attempt, Ended, Scheduler, Stop, Tick, Timing, Work};
+use saas_recovery::{Attempt, Ended, Fault, Scheduler, Stop, Tick, Timing, Work};
 use saas_storage::{
     Database, DatabaseSettings,
     recovery::{self, RecoveryRun, RunKind, RunStatus},
@@ -61,7 +61,7 @@ struct Played {
 }
 
 impl Work for Played {
-    async fn attempt(&self, attempt: &Attempt, stop: &Stop) -> Result<Map<String, Value>, String> {
+    async fn attempt(&self, attempt: &Attempt, stop: &Stop) -> Result<Map<String, Value>, Fault> {
         self.log.0.lock().unwrap().push(attempt.clone());
         self.begun.notify_one();
         let told = async {

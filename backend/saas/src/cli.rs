@@ -226,6 +226,7 @@ pub struct Drill {
 
 /// `saas backup restore …`
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Restore {
     /// The backup, as a path or as s3://BUCKET/KEY, which is fetched into BACKUP_DIR first.
     #[arg(value_name = "FILE")]

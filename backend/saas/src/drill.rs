@@ -53,7 +53,7 @@ pub(crate) async fn run(
         report: Report::begin(settings, clock.now()),
         began: None,
     };
-    let done = drill.go_through(file).await;
+    let done = Box::pin(drill.go_through(file)).await;
     let Drill { steps, report, .. } = drill;
     let report = report.end(steps, done.err(), clock.now());
     Ok(Sealed::new(report, &root))

@@ -73,7 +73,8 @@ async fn what_was_written_is_read_whole_and_by_whom_it_belongs_to() {
             .await
             .unwrap();
         let whose = Whose::Tenants("id", one);
-        let found = rows::having(&tx, &table, whose, "slug", &[Cell::Text("renamed".into())]);
+        let slug = [Cell::Text("renamed".into())];
+        let found = rows::having(&tx, &table, whose, "slug", &slug);
         assert_eq!(found.await.unwrap(), renamed);
         let key = [vec![Cell::Id(one.as_uuid())]];
         assert_eq!(

@@ -17,13 +17,13 @@ pub(crate) async fn newest(core: &Core) -> Result<Recovery, Refusal> {
     let drills = runs::list(&tx, RunKind::Drill, MOST).await?;
     let seal = FileSeal::of_reports(&core.root);
     Ok(Recovery {
-        backups: backups.into_iter().map(backup).collect(),
-        drills: drills.into_iter().map(|run| drill(run, &seal)).collect(),
+        backups: backups.iter().map(backup).collect(),
+        drills: drills.iter().map(|run| drill(run, &seal)).collect(),
     })
 }
 
-fn backup(run: RecoveryRun) -> BackupRun {
-    let detail = detail(&run);
+fn backup(run: &RecoveryRun) -> BackupRun {
+    let detail = detail(run);
     let text = |member: &str| {
         detail
             .get(member)
@@ -44,8 +44,8 @@ fn backup(run: RecoveryRun) -> BackupRun {
     }
 }
 
-fn drill(run: RecoveryRun, seal: &FileSeal) -> DrillRun {
-    let detail = detail(&run);
+fn drill(run: &RecoveryRun, seal: &FileSeal) -> DrillRun {
+    let detail = detail(run);
     let fault = detail.get("fault").and_then(Value::as_str);
     let report = detail.get("report").cloned().unwrap_or_default();
     DrillRun {

@@ -21,7 +21,7 @@ pub(super) const ATTEMPTS: u32 = 4;
 /// How long it waits before the second time; before each further one twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// For a request with nothing in it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// What a line carries at the least, in bytes per second.
 const SLOWEST: u64 = 64 * 1024;
 /// A list has at most a thousand entries of a kilobyte.

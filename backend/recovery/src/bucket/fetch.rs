@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How long nothing may come.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// A backup that was fetched. It has no name in the directory yet, and is gone with this unless it
 /// is [kept](Self::keep).

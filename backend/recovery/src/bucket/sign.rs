@@ -85,10 +85,10 @@ impl Credentials {
     ) -> String {
         let names: Vec<&str> = request.headers.keys().copied().collect();
         let names = names.join(";");
-        let headers = request.headers.iter();
-        let headers: String = headers
-            .map(|(name, value)| format!("{name}:{}\n", value.trim()))
-            .collect();
+        let listed = request.headers.iter();
+        let headers = listed.fold(String::new(), |told, (name, value)| {
+            told + name + ":" + value.trim() + "\n"
+        });
         let canonical = [
             request.method,
             request.path,

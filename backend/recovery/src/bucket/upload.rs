@@ -309,13 +309,12 @@ impl Bucket {
             let Some(name) = self.name(&key) else {
                 continue;
             };
-            let is_abandoned = match File::open(place.file(&name)) {
-                Ok(file) => flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok(),
-                Err(_) => {
-                    let begun = xml::text(one, "Initiated").unwrap_or_default();
-                    DateTime::parse_from_rfc3339(&begun)
-                        .is_ok_and(|begun| self.api.clock.now() - begun.to_utc() > ABANDONED)
-                }
+            let is_abandoned = if let Ok(file) = File::open(place.file(&name)) {
+                flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+            } else {
+                let begun = xml::text(one, "Initiated").unwrap_or_default();
+                DateTime::parse_from_rfc3339(&begun)
+                    .is_ok_and(|begun| self.api.clock.now() - begun.to_utc() > ABANDONED)
             };
             if is_abandoned {
                 self.abort(&key, &upload, stop).await?;

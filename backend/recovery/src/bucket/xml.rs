@@ -32,15 +32,12 @@ fn unescaped(text: &str) -> String {
         let found = after
             .split_once(';')
             .and_then(|(name, behind)| Some((letter(name)?, behind)));
-        match found {
-            Some((letter, behind)) => {
-                plain.push(letter);
-                rest = behind;
-            }
-            None => {
-                plain.push('&');
-                rest = after;
-            }
+        if let Some((letter, behind)) = found {
+            plain.push(letter);
+            rest = behind;
+        } else {
+            plain.push('&');
+            rest = after;
         }
     }
     plain.push_str(rest);

@@ -37,7 +37,7 @@ impl Work for Drills {
     async fn attempt(&self, _: &Attempt, stop: &Stop) -> Result<Map<String, Value>, Fault> {
         let (settings, database) = (&self.0.settings, &self.0.database);
         let (clock, random) = (database.clock(), database.random());
-        let drilled = drill::run(settings, None, clock, random, stop).await;
+        let drilled = Box::pin(drill::run(settings, None, clock, random, stop)).await;
         let sealed = drilled.map_err(|failure| Fault::from(failure.to_string()))?;
         let told = sealed.detail();
         match sealed.report.fault {

@@ -51,13 +51,13 @@ pub(super) fn start(
             );
             let scheduler = scheduler(figures.clone(), cron);
             let stopping = stopping.clone();
-            tasks.spawn(async move { scheduler.run(&stopping).await });
+            tasks.spawn(async move { Box::pin(scheduler.run(&stopping)).await });
         }
     }
     if let Some(cron) = drill_cron(&site.settings)?.filter(|_| makes) {
         let scheduler = drill_scheduler(figures.clone(), cron);
         let stopping = stopping.clone();
-        tasks.spawn(async move { scheduler.run(&stopping).await });
+        tasks.spawn(async move { Box::pin(scheduler.run(&stopping)).await });
     }
     let ends = stopping.clone();
     tasks.spawn(async move { figures.follow(&ends).await });

@@ -21,7 +21,7 @@ pub(super) fn run(settings: &Settings, command: &cli::Drill) -> Result<ExitCode,
     let (clock, random, file) = (Clock::system(), Random::os(), command.file.as_deref());
     let sealed = stoppable(async |stop| {
         let record = Record::begin(settings, &clock, &random).await;
-        let sealed = drill::run(settings, file, &clock, &random, stop).await?;
+        let sealed = Box::pin(drill::run(settings, file, &clock, &random, stop)).await?;
         let written = match record {
             Ok(record) => record.end(&sealed).await,
             Err(failure) => Err(failure),

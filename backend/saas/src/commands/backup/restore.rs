@@ -65,7 +65,7 @@ pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-/// The object at this address, in BACKUP_DIR.
+/// The object at this address, in `BACKUP_DIR`.
 fn fetched(settings: &Settings, url: &str) -> Result<Fetched, Failure> {
     let (place, bucket) = (place(settings)?, needed(settings)?);
     stoppable(async |stop| bucket.fetch(url, &place, stop).await)

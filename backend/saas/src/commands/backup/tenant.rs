@@ -56,10 +56,10 @@ pub(super) fn run(
             if plan.is_live
                 && let Some(making) = &making
             {
-                let saved = create(target, making, stop).await?;
+                let made = create(target, making, stop).await?;
                 say(&format!(
                     "what is there now is saved in {}\n",
-                    saved.path.display()
+                    made.path.display()
                 ))?;
             }
             prepared

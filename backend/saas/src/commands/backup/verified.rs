@@ -36,9 +36,7 @@ pub(super) fn run(settings: &Settings, files: &[PathBuf], all: bool) -> Result<E
         let mut is_sound = true;
         for file in &files {
             let line = match read(file, &place, bucket.as_ref(), identity.clone(), stop).await {
-                Err(RecoveryError::Stopped | RecoveryError::Bucket(BucketError::Stopped)) => {
-                    return Err(Failure::failed("stopped"));
-                }
+                Err(error) if is_stop(&error) => return Err(Failure::failed("stopped")),
                 Ok(manifest) if manifest.is_sealed(&seal) => format!(
                     "ok      {}: {} rows in {} tables, {} to decompress",
                     file.display(),
@@ -63,6 +61,14 @@ pub(super) fn run(settings: &Settings, files: &[PathBuf], all: bool) -> Result<E
         Ok(is_sound)
     })?;
     Ok(ExitCode::from(u8::from(!is_sound)))
+}
+
+fn is_stop(error: &RecoveryError) -> bool {
+    match error {
+        RecoveryError::Stopped => true,
+        RecoveryError::Bucket(source) => matches!(**source, BucketError::Stopped),
+        _ => false,
+    }
 }
 
 /// All there are, or the newest.
