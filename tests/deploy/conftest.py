@@ -69,13 +69,16 @@ def images(engine, figures):
     engine.stand_in()
     figures["stand-ins for base images, s"] = round(time.monotonic() - began)
     dockerfile, more = backend_dockerfile(engine)
-    names = [f"{HUB}saas-{name}" for name in (*BACKEND, "frontend")]
+    names = [f"{HUB}saas-{name}" for name in (*BACKEND, "backup", "frontend")]
     began = time.monotonic()
     version = ("--build-arg", f"VERSION={VERSION}")
     for service in BACKEND:
         engine.build(dockerfile, f"{HUB}saas-{service}:{VERSION}", "--build-arg", f"SERVICE_NAME={service}", *version, *more)
+    # With the client programs of the stand-in's server.
+    backup = ("--build-arg", "SERVICE_NAME=backup", "--build-arg", "POSTGRES_VERSION=15")
+    engine.build(dockerfile, f"{HUB}saas-backup:{VERSION}", *backup, *version, *more)
     engine.build(ROOT / "docker/Dockerfile.frontend", f"{HUB}saas-frontend:{VERSION}", *version)
-    figures["building the four images, s"] = round(time.monotonic() - began)
+    figures["building the five images, s"] = round(time.monotonic() - began)
     for name in names:
         file = engine.root / "next"
         file.write_text(f"FROM {name}:{VERSION}\nLABEL org.opencontainers.image.version={NEXT}\n")

@@ -22,6 +22,7 @@ HUB = "docker.io/library/"
 STOOD_IN = {
     "rust": f"{HUB}rust:1.95-slim-bookworm",
     "node": f"{HUB}node:24-bookworm-slim",
+    "debian": f"{HUB}debian:bookworm-slim",
     "nginx": "docker.io/nginxinc/nginx-unprivileged:1.28-alpine",
     "postgres": f"{HUB}postgres:16",
     "redis": f"{HUB}redis:7",

@@ -9,7 +9,7 @@ import time
 from client import ADMINISTRATOR, DOMAIN, Client, free_port
 from engine import HUB, ROOT
 
-PLATFORM = ("registry", "core", "gateway", "gateway_b", "frontend")
+PLATFORM = ("registry", "core", "gateway", "gateway_b", "frontend", "backup")
 SERVICES = ("postgres", "redis", *PLATFORM)
 NAMES = [f"saas_{service}_prod" for service in SERVICES] + ["saas_traefik"]
 # The machine, where the example's service is, and the edge, in the network that .env names.

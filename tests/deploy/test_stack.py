@@ -168,6 +168,25 @@ def test_without_its_database_core_says_so_and_recovers_and_business_goes_on(sta
     load.expect_none_failed()
 
 
+def test_a_backup_is_made_beside_the_load_and_a_drill_proves_it(stack, engine, owner, figures):
+    def saas(*command):
+        return engine.podman("exec", "saas_backup_prod", "saas", "backup", *command)
+
+    with Load(stack, owner) as load:
+        made = json.loads(saas("create", "--json"))
+        assert saas("verify").startswith("ok ")
+        drilled = json.loads(saas("drill", "--json"))
+    load.expect_none_failed()
+    figures["backup, s"] = round(made["seconds"], 1)
+    figures["backup and drill, slowest request, s"] = round(max(load.slowest.values()), 2)
+    assert made["manifest"]["tables"]["users"]["rows"] > 1
+    # The copy is gone, and what was there goes on.
+    databases = engine.podman("exec", "saas_postgres_prod", "psql", "-U", stack.settings["POSTGRES_USER"], "-Atc", "SELECT datname FROM pg_database", stack.settings["POSTGRES_DB"])
+    assert "drill" not in databases
+    assert drilled, "a report"
+    assert stack.call("GET", API, "/api/core/v1/me", token=owner).status == 200
+
+
 def test_memory_idle_and_under_load(stack, engine, owner, figures):
     def measure(when):
         found = {name: size for name, size in engine.memory().items() if name in NAMES}
@@ -189,7 +208,7 @@ def test_an_update_and_the_way_back_are_one_variable(stack, engine, owner, figur
     stack.write_settings(IMAGE_TAG=version)
     with Load(stack, owner) as load:
         stack.compose("run", "--rm", "migrate")
-        for service in ("registry", "core", "gateway", "gateway-b", "frontend"):
+        for service in ("registry", "core", "gateway", "gateway-b", "frontend", "backup"):
             stack.replace(service)
     load.expect_none_failed()
     figures[f"update to {version}, requests"] = load.total

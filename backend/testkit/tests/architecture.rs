@@ -20,7 +20,16 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("web", &["domain", "security", "telemetry"]),
     ("registry-client", &["domain", "security", "tls"]),
     ("vault", &["domain", "config", "tls", "registry-client"]),
-    ("recovery", &["domain", "migration", "security", "storage"]),
+    (
+        "recovery",
+        &[
+            "domain",
+            "migration",
+            "security",
+            "storage",
+            "registry-client",
+        ],
+    ),
     (
         "registry",
         &[
