@@ -122,7 +122,7 @@ impl Drill<'_> {
         backup: &Backup,
         plan: &Plan,
     ) -> Result<(), Failure> {
-        scratch.fill(backup, self.stop).await?;
+        scratch.fill(backup, &plan.manifest, self.stop).await?;
         self.steps.done("into a database beside the live one");
 
         self.steps.begin("compare");
