@@ -92,15 +92,17 @@ def until(what, seconds=60):
 
 
 class Closed:
-    """Tells when somebody who read the file closed it for the first time."""
+    """Tells when somebody who read the file closed it, so many times."""
 
     def __init__(self, file):
         self.system = ctypes.CDLL(None, use_errno=True)
         self.fd = self.system.inotify_init()
         assert self.system.inotify_add_watch(self.fd, os.fsencode(file), 0x10) >= 0  # IN_CLOSE_NOWRITE
 
-    def wait(self):
-        os.read(self.fd, 4096)
+    def wait(self, times):
+        event = 16  # Bytes; the file itself is watched, so that no name follows.
+        while times > 0:
+            times -= len(os.read(self.fd, event * times)) // event
 
 
 def swapped(home, good, evil):
@@ -112,7 +114,8 @@ def swapped(home, good, evil):
     known = environment(home.data, **home.settings)
     process = subprocess.Popen([BINARY, "backup", "restore", good, "--replace"], env=known, cwd=home.folder, stdout=writing, stderr=subprocess.PIPE, text=True)
     os.close(writing)
-    closed.wait()
+    # Its end was looked at, and then all of it.
+    closed.wait(2)
     os.rename(evil, good)
     with os.fdopen(reading) as told:
         told.read()
