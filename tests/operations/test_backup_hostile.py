@@ -127,7 +127,7 @@ def test_a_backup_that_becomes_another_one_is_not_restored(home):
     content, manifest = taken_apart(good)
     mark = home.folder / "mark"
     if home.settings.get("DATABASE_URL"):
-        content += b"CREATE TABLE evil ();\n\\! touch %s\n" % os.fsencode(mark)
+        content += b"\\! touch %s\nCREATE TABLE public.evil ();\n" % os.fsencode(mark)
     else:
         copy = home.folder / "copy.db"
         copy.write_bytes(content)

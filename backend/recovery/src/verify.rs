@@ -81,17 +81,17 @@ impl Backup {
             held: Some(Arc::new(copy)),
             ..self.clone()
         };
-        held.expected(held.verify(stop)?, expected)?;
+        held.expected(&held.verify(stop)?, expected)?;
         Ok(held)
     }
 
     /// Whether this, which was just read, is what was read before.
     pub(crate) fn expected(
         &self,
-        found: Manifest,
+        found: &Manifest,
         expected: &Manifest,
     ) -> Result<(), RecoveryError> {
-        if found != *expected {
+        if found != expected {
             return Err(self.fault(FormatError::Swapped));
         }
         Ok(())

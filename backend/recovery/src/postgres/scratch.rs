@@ -121,7 +121,7 @@ async fn send_away(server: &Programs, from: [&str; 2]) -> Result<(), RecoveryErr
 }
 
 fn is_in_use(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error.as_database_error().and_then(DatabaseError::code);
     code.is_some_and(|code| code == "55006")
 }
 

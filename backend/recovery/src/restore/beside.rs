@@ -114,7 +114,7 @@ impl Beside {
                     let file = options.open(&new).map_err(|error| unusable(&new, error))?;
                     let mut file = BufWriter::new(file);
                     let found = backup.pass(&mut file, &stop)?;
-                    backup.expected(found, &expected)?;
+                    backup.expected(&found, &expected)?;
                     let file = file.into_inner();
                     let file = file.map_err(|error| unusable(&new, error.into_error()))?;
                     file.sync_all().map_err(|error| unusable(&new, error))
