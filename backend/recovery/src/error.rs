@@ -13,6 +13,9 @@ pub enum RecoveryError {
     /// The database does not answer, or refused.
     #[error("the database cannot be read: {0}")]
     Database(#[source] sqlx::Error),
+    /// The server refused something of what was to be restored.
+    #[error("the backup cannot be loaded into the database: {0}")]
+    Load(#[source] sqlx::Error),
     /// The schema could not be brought to this version.
     #[error(transparent)]
     Migration(#[from] saas_migration::MigrationError),
@@ -243,6 +246,27 @@ pub enum RecoveryError {
         "the tenant `{0}` is there, and what it has now would be replaced; look at it with --dry-run, then give --replace"
     )]
     TenantLive(String),
+    /// It cannot be moved without losing something.
+    #[error("{} cannot be kept beside the new database as it is: {source}; stop whoever uses it, or move it away by hand together with what lies beside it (-wal, -shm, -journal), and restore without --replace", path.display())]
+    Restless {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Two would be in each other's way.
+    #[error("another restore into this database is under way; wait for its end")]
+    UnderWay,
+    /// The copy of the backup that nobody else can change does not fit.
+    #[error("{} has {free} bytes free, and to read the backup out of reach of others needs {bytes}; make room there or set TMPDIR to another place", path.display())]
+    NoRoomToRead {
+        /// Where.
+        path: PathBuf,
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that are needed.
+        bytes: u64,
+    },
     /// What the backup comes from broke off.
     #[error("reading failed: {0}")]
     Read(#[source] io::Error),

@@ -24,6 +24,8 @@ pub struct Keeping {
 pub enum Reason {
     /// It is the newest of all, which is always kept: an old backup is better than none.
     Newest,
+    /// Its time is to come, so that nothing can be said of it.
+    Ahead,
     /// It is not older than so many days.
     Young(u32),
     /// It is the newest of its day.
@@ -38,6 +40,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Newest => f.write_str("the newest"),
+            Self::Ahead => f.write_str("of a time to come"),
             Self::Young(1) => f.write_str("of the last day"),
             Self::Young(days) => write!(f, "of the last {days} days"),
             Self::Daily => f.write_str("the newest of its day"),
@@ -63,6 +66,16 @@ impl Verdict {
     }
 }
 
+/// How far ahead of the clock a backup's time may be: clocks differ, and days differ from place to
+/// place.
+const AHEAD: Duration = Duration::days(1);
+
+/// Whether the time in its name is to be believed. What is of a time to come is kept, but must not
+/// be taken for the newest: by such a name, anybody who may write here would have every other go.
+pub fn is_of_now(name: &BackupName, now: DateTime<Utc>) -> bool {
+    name.taken_at <= now + AHEAD
+}
+
 /// Judges the backups of one place, newest first. Days, weeks and months are those of UTC, as in the
 /// backups' names.
 pub fn judge(
@@ -77,10 +90,16 @@ pub fn judge(
     let mut weekly = Periods::of(keeping.weekly);
     let mut monthly = Periods::of(keeping.monthly);
     let mut verdicts = Vec::new();
+    let mut is_newest = true;
     for name in names {
+        if !is_of_now(&name, now) {
+            let reasons = vec![Reason::Ahead];
+            verdicts.push(Verdict { name, reasons });
+            continue;
+        }
         let (day, week) = (name.taken_at.date_naive(), name.taken_at.iso_week());
         let reasons = [
-            (verdicts.is_empty(), Reason::Newest),
+            (std::mem::take(&mut is_newest), Reason::Newest),
             (name.taken_at >= oldest, Reason::Young(keeping.days)),
             (daily.keep((day.year(), day.ordinal())), Reason::Daily),
             (weekly.keep((week.year(), week.week())), Reason::Weekly),
@@ -162,6 +181,17 @@ mod tests {
         assert_eq!(count(7, "2026-01-09T02:00:00Z"), 8);
         assert_eq!(count(1, "2029-01-01T00:00:00Z"), 1);
         assert_eq!(count(0, "2029-01-01T00:00:00Z"), 1);
+    }
+
+    #[test]
+    fn of_a_time_to_come_is_none_the_newest() {
+        let now = at("2026-01-09T03:00:00Z").taken_at;
+        let backups = ["2025-01-01T00:00:00Z", "2026-01-10T03:00:01Z"].map(at);
+        let judged = judge(backups, Keeping::default(), now);
+        assert_eq!(judged[0].reasons, [Reason::Ahead]);
+        assert_eq!(judged[1].reasons, [Reason::Newest]);
+        let by_a_day = judge(["2026-01-10T03:00:00Z"].map(at), Keeping::default(), now);
+        assert_eq!(by_a_day[0].reasons[0], Reason::Newest);
     }
 
     #[test]
@@ -256,7 +286,7 @@ mod tests {
                 weekly: number(10),
                 monthly: number(10),
             };
-            let now = first.taken_at + Duration::days(i64::from(number(450)));
+            let now = first.taken_at + Duration::days(400 + i64::from(number(450)));
             let judged = judge(backups.clone(), keeping, now);
             assert_eq!(judged.len(), backups.len());
             assert!(judged[0].reasons.contains(&Newest));

@@ -32,6 +32,14 @@ impl Stop {
         self.done.load(Ordering::Relaxed)
     }
 
+    /// The same for work that is not counted, since it goes before the one that is.
+    pub(crate) fn uncounted(&self) -> Self {
+        Self {
+            done: Arc::default(),
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn passed(&self, bytes: usize) {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.done.fetch_add(bytes, Ordering::Relaxed);

@@ -1,15 +1,18 @@
 //! Looking whether a backup is what it says.
 
 use std::{
+    env,
     fs::File,
-    io,
+    io::{self, Seek as _},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use crate::{
     RecoveryError,
     age::{Decryptor, Identity},
-    format::{BackupName, DumpTables, Engine, Manifest, Reader},
+    file,
+    format::{BackupName, DumpTables, Engine, FormatError, Manifest, Reader},
     pipe,
     sqlite::unusable,
     stop::Stop,
@@ -25,6 +28,8 @@ pub struct Backup {
     /// What it is called when something is said of it.
     pub(crate) told: PathBuf,
     identity: Option<Identity>,
+    /// A copy of it, which is read in its place.
+    held: Option<Arc<File>>,
 }
 
 impl Backup {
@@ -56,7 +61,40 @@ impl Backup {
             name,
             told: told.to_owned(),
             identity,
+            held: None,
         }
+    }
+
+    /// The same out of others' reach: a copy without a name, in which every byte was compared, and
+    /// which is the backup that `expected` is of. Whoever may write where the file lies can change it
+    /// between two readings, but not this.
+    ///
+    /// # Errors
+    /// When there is no room for it, or as [`verify`](Self::verify) has them.
+    pub(crate) fn held(&self, expected: &Manifest, stop: &Stop) -> Result<Self, RecoveryError> {
+        let (stop, mut from) = (&stop.uncounted(), self.open()?);
+        let length = from.metadata();
+        let bytes = length.map_err(|source| unusable(&self.told, source))?.len();
+        let mut copy = room(&self.path, bytes)?;
+        pipe::copy(&mut from, &mut copy, stop)?;
+        let held = Self {
+            held: Some(Arc::new(copy)),
+            ..self.clone()
+        };
+        held.expected(&held.verify(stop)?, expected)?;
+        Ok(held)
+    }
+
+    /// Whether this, which was just read, is what was read before.
+    pub(crate) fn expected(
+        &self,
+        found: &Manifest,
+        expected: &Manifest,
+    ) -> Result<(), RecoveryError> {
+        if found != expected {
+            return Err(self.fault(FormatError::Swapped));
+        }
+        Ok(())
     }
 
     /// What its end says it is; nothing of the content is looked at.
@@ -92,7 +130,7 @@ impl Backup {
         let seen = tables.finish().1;
         let manifest = self.judged(reader, copied)?;
         if manifest.engine == Engine::Postgres && manifest.tables != seen {
-            return Err(self.fault(crate::format::FormatError::Altered));
+            return Err(self.fault(FormatError::Altered));
         }
         Ok(manifest)
     }
@@ -128,13 +166,40 @@ impl Backup {
     }
 
     fn open(&self) -> Result<File, RecoveryError> {
-        File::open(&self.path).map_err(|source| unusable(&self.told, source))
+        let opened = match &self.held {
+            None => file::open(&self.path),
+            // Read by one at a time.
+            Some(held) => held.try_clone().and_then(|mut file| {
+                file.rewind()?;
+                Ok(file)
+            }),
+        };
+        opened.map_err(|source| unusable(&self.told, source))
     }
 
-    fn fault(&self, source: crate::format::FormatError) -> RecoveryError {
+    fn fault(&self, source: FormatError) -> RecoveryError {
         RecoveryError::Format {
             path: self.told.clone(),
             source,
         }
     }
+}
+
+/// An empty file without a name that has room for so many bytes: beside the backup, or else where
+/// temporary files are.
+fn room(backup: &Path, bytes: u64) -> Result<File, RecoveryError> {
+    let beside = backup.parent().filter(|path| !path.as_os_str().is_empty());
+    let beside = beside.unwrap_or(Path::new(".")).to_owned();
+    let found = |directory: PathBuf| {
+        let file = file::unnamed(&directory).map_err(|source| unusable(&directory, source))?;
+        match file::free(&file).filter(|free| *free < bytes) {
+            None => Ok(file),
+            Some(free) => Err(RecoveryError::NoRoomToRead {
+                path: directory,
+                free,
+                bytes,
+            }),
+        }
+    };
+    found(beside).or_else(|_| found(env::temp_dir()))
 }

@@ -15,9 +15,10 @@ use std::{
     time::Instant,
 };
 
+use chrono::{DateTime, Utc};
 use saas_config::Settings;
 use saas_domain::{Clock, Random};
-use saas_recovery::{Allowed, Backup, Plan, Scratch, Source, Stop, plan};
+use saas_recovery::{Allowed, Backup, Plan, Scratch, Source, Stop, is_of_now, plan};
 
 use crate::{
     Failure,
@@ -75,7 +76,7 @@ impl Drill<'_> {
         self.steps.begin("find");
         let path = match file {
             Some(named) => named.to_owned(),
-            None => newest(self.settings)?,
+            None => newest(self.settings, self.clock.now())?,
         };
         let backup = self.found(&path)?;
         self.steps.done(path.display().to_string());
@@ -122,7 +123,7 @@ impl Drill<'_> {
         backup: &Backup,
         plan: &Plan,
     ) -> Result<(), Failure> {
-        scratch.fill(backup, self.stop).await?;
+        scratch.fill(backup, &plan.manifest, self.stop).await?;
         self.steps.done("into a database beside the live one");
 
         self.steps.begin("compare");
@@ -207,10 +208,11 @@ fn agree(what: &str, listed: u64, saved: u64) -> Result<(), Failure> {
 }
 
 /// The newest backup there is.
-fn newest(settings: &Settings) -> Result<PathBuf, Failure> {
+fn newest(settings: &Settings, now: DateTime<Utc>) -> Result<PathBuf, Failure> {
     let place = place(settings)?;
     let listed = place.list()?;
-    let newest = listed.first().map(|(name, _)| place.file(name));
+    let mut listed = listed.iter().filter(|(name, _)| is_of_now(name, now));
+    let newest = listed.next().map(|(name, _)| place.file(name));
     newest.ok_or_else(|| {
         Failure::failed(format!(
             "there is no backup in {}; make one with `saas backup create`, and see why none was made",

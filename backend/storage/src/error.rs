@@ -146,12 +146,13 @@ impl Class {
     /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
     fn of_sqlstate(code: &str) -> Self {
         // Connection exceptions, insufficient resources, operator intervention, lost races; and
-        // 55000, a database that takes no connections while it is being replaced.
+        // 3D000, to whoever waits at the door while the database is being replaced by another one;
+        // 55000, a database that takes no connections.
         let passing = ["08", "53", "57", "58"];
         if passing.iter().any(|class| code.starts_with(class))
             || matches!(
                 code,
-                "40001" | "40P01" | "55000" | "55P03" | "25006" | "25P03"
+                "3D000" | "40001" | "40P01" | "55000" | "55P03" | "25006" | "25P03"
             )
         {
             Self::Passing
@@ -207,9 +208,9 @@ mod tests {
     #[test]
     fn what_passes_is_told_from_what_is_a_mistake() {
         // Admin shutdown, disk full, too many connections, deadlock, lock timeout, no connection,
-        // closed to connections.
+        // closed to connections, replaced by another one.
         for code in [
-            "57P01", "53100", "53300", "40P01", "55P03", "08006", "55000",
+            "57P01", "53100", "53300", "40P01", "55P03", "08006", "55000", "3D000",
         ] {
             assert!(matches!(Class::of_sqlstate(code), Class::Passing), "{code}");
         }

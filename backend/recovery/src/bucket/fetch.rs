@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     age::Identity,
+    file,
     format::BackupName,
     place::{Directory, PlaceError, Unfinished},
     stop::Stop,
@@ -45,7 +46,7 @@ impl Fetched {
     /// # Errors
     /// When another file has the name.
     pub fn keep(self) -> Result<PathBuf, BucketError> {
-        let partial = File::open(self.file.path());
+        let partial = file::open(self.file.path());
         match self.file.publish(&self.name) {
             Err(PlaceError::Taken(path)) => match is_same(partial, &path) {
                 Ok(true) => Ok(path),
@@ -61,7 +62,7 @@ impl Fetched {
 }
 
 fn is_same(one: io::Result<File>, other: &Path) -> io::Result<bool> {
-    let (one, other) = (one?, File::open(other)?);
+    let (one, other) = (one?, file::open(other)?);
     if one.metadata()?.len() != other.metadata()?.len() {
         return Ok(false);
     }

@@ -28,5 +28,6 @@ pub(crate) use manifest::hex;
 pub use manifest::{Content, Engine, FORMAT, Manifest, TableSummary};
 pub use name::{BackupName, NoBackupName};
 pub use reader::{FormatError, Reader};
+pub(crate) use tables::copied_table;
 pub use tables::{DumpTables, RowDigest};
 pub use writer::Writer;

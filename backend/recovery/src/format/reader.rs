@@ -24,6 +24,11 @@ pub enum FormatError {
     /// The content is not what the manifest says.
     #[error("the backup was altered: its content is not what its manifest says; take another one")]
     Altered,
+    /// Between two readings it became another one.
+    #[error(
+        "the backup is not the one any more that was looked at before: somebody changed the file meanwhile; find out who, and take another one"
+    )]
+    Swapped,
     /// A newer program made it.
     #[error(
         "the backup is of format {0}, which this version of the platform does not know; use the version that made it, or a newer one"

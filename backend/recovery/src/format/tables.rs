@@ -155,7 +155,7 @@ fn rows_of(table: String) -> State {
 }
 
 /// `COPY public.users (id, email) FROM stdin;` begins the rows of `users`.
-fn copied_table(line: &[u8]) -> Option<String> {
+pub(crate) fn copied_table(line: &[u8]) -> Option<String> {
     let line = std::str::from_utf8(line).ok()?;
     let rest = line.strip_prefix("COPY public.")?;
     let (table, rest) = rest.split_once(' ')?;

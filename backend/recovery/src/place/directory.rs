@@ -3,16 +3,16 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
 use rustix::fs::{FlockOperation, RenameFlags, flock, renameat_with};
 
-use crate::format::BackupName;
-
-/// The end of the name of what is not a backup yet.
-const PARTIAL: &str = ".partial";
+use crate::{
+    file::{self, PARTIAL},
+    format::BackupName,
+};
 
 /// Why a place for backups cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -75,12 +75,18 @@ impl Directory {
         &self.path
     }
 
+    /// Whether every user of this machine may put backups into it, or take them away.
+    pub fn is_open_to_everybody(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|told| told.permissions().mode() & 0o002 != 0)
+    }
+
     /// Where the backup of this name is, or would be.
     pub fn file(&self, name: &BackupName) -> PathBuf {
         self.path.join(name.to_string())
     }
 
-    /// Every backup, newest first, with its size in bytes. Other files are passed over.
+    /// Every backup, newest first, with its size in bytes. Other files are passed over, and so is
+    /// what has a backup's name and is no file.
     ///
     /// # Errors
     /// [`PlaceError::Directory`].
@@ -93,8 +99,12 @@ impl Directory {
                     .file_name()
                     .to_str()
                     .and_then(|name| name.parse().ok());
-                if let Some(name) = name {
-                    found.push((name, entry.metadata()?.len()));
+                // What cannot be read as a file is none of the backups, whatever it is called.
+                let told = fs::metadata(entry.path())
+                    .ok()
+                    .filter(fs::Metadata::is_file);
+                if let (Some(name), Some(told)) = (name, told) {
+                    found.push((name, told.len()));
                 }
             }
             Ok(found)
@@ -175,7 +185,7 @@ impl Directory {
             if !owner.ends_with(PARTIAL) {
                 continue;
             }
-            let is_abandoned = match File::open(self.path.join(owner)) {
+            let is_abandoned = match file::open(&self.path.join(owner)) {
                 Ok(file) => flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok(),
                 Err(error) => error.kind() == io::ErrorKind::NotFound,
             };

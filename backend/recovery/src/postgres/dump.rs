@@ -1,8 +1,8 @@
-//! `pg_dump` and `psql`.
+//! `pg_dump`.
 
 use std::{
     collections::BTreeMap,
-    io::{self, Read, Write},
+    io::{self, Read as _, Write},
     process::{Child, Command, Stdio},
     thread::{self, JoinHandle},
 };
@@ -16,7 +16,6 @@ use crate::{
 };
 
 const PG_DUMP: &str = "pg_dump";
-const PSQL: &str = "psql";
 
 /// A program that runs, and is ended with this.
 struct Running {
@@ -128,43 +127,6 @@ fn copy_out(mut command: Command, to: &mut impl Write, stop: &Stop) -> Result<()
     drop(from);
     match copied {
         Ok(()) => running.end(),
-        Err(error) => {
-            running.kill();
-            Err(error)
-        }
-    }
-}
-
-/// Runs the SQL that `from` gives, whole or not at all.
-///
-/// # Errors
-/// When the program is missing or fails; what reading `from` says comes first.
-pub(crate) fn load(
-    server: &Programs,
-    from: &mut impl Read,
-    stop: &Stop,
-) -> Result<(), RecoveryError> {
-    let mut command = server.command(PSQL);
-    command
-        .args([
-            "--no-psqlrc",
-            "--quiet",
-            "--no-password",
-            "--single-transaction",
-        ])
-        .args(["--set=ON_ERROR_STOP=1", "--file=-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null());
-    let mut running = Running::start(PSQL, command)?;
-    let Some(mut to) = running.child.stdin.take() else {
-        return running.end();
-    };
-    match copy(from, &mut to, stop) {
-        // Or it ended first, and says why.
-        Ok(()) | Err(RecoveryError::Write(_)) => {
-            drop(to);
-            running.end()
-        }
         Err(error) => {
             running.kill();
             Err(error)

@@ -1,5 +1,7 @@
 //! Databases beside the live one, and the moment at which one takes its place.
 
+use std::time::Duration;
+
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, error::DatabaseError};
 
 use crate::{RecoveryError, postgres::Programs};
@@ -13,7 +15,10 @@ pub(super) async fn connect(server: &Programs) -> Result<PgConnection, RecoveryE
     connected.map_err(RecoveryError::Database)
 }
 
-async fn run(connection: &mut PgConnection, statement: String) -> Result<(), RecoveryError> {
+pub(super) async fn run(
+    connection: &mut PgConnection,
+    statement: String,
+) -> Result<(), RecoveryError> {
     // Made of names that were quoted.
     let done = sqlx::raw_sql(AssertSqlSafe(statement))
         .execute(connection)
@@ -73,45 +78,51 @@ pub(crate) async fn switch(
 ) -> Result<(), RecoveryError> {
     let mut connection = connect(server).await?;
     let [new_name, live_name, old_name] = [new, live, old].map(quoted);
-    // Nobody comes in any more, and who is in leaves.
-    run(
-        &mut connection,
-        format!("ALTER DATABASE {live_name} ALLOW_CONNECTIONS false"),
-    )
-    .await?;
-    let renamed = async {
-        for name in [live, new] {
-            sqlx::query(
-                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
-                 WHERE datname = $1 AND pid <> pg_backend_pid()",
-            )
-            .bind(name)
-            .execute(&mut connection)
-            .await
-            .map_err(RecoveryError::Database)?;
+    let renamed = format!(
+        "BEGIN; ALTER DATABASE {live_name} RENAME TO {old_name}; \
+         ALTER DATABASE {new_name} RENAME TO {live_name}; COMMIT"
+    );
+    let mut attempt = 1;
+    loop {
+        // Nothing is set that would outlast this process: from the first renaming on, the server
+        // lets nobody in until the end of the transaction, and waits five seconds for who is in.
+        let done = tokio::select! {
+            done = run(&mut connection, renamed.clone()) => done,
+            never = send_away(server, [live, new]) => never,
+        };
+        match done {
+            Err(RecoveryError::Database(error)) if attempt < ATTEMPTS && is_in_use(&error) => {
+                run(&mut connection, "ROLLBACK".to_owned()).await?;
+                attempt += 1;
+            }
+            done => return done,
         }
-        run(
-            &mut connection,
-            format!(
-                "BEGIN; ALTER DATABASE {live_name} RENAME TO {old_name}; \
-                 ALTER DATABASE {new_name} RENAME TO {live_name}; COMMIT"
-            ),
-        )
-        .await
     }
-    .await;
-    // What was moved aside is looked at in peace; what was not goes on.
-    let aside = if renamed.is_ok() {
-        &old_name
-    } else {
-        &live_name
-    };
-    run(
-        &mut connection,
-        format!("ALTER DATABASE {aside} ALLOW_CONNECTIONS true"),
-    )
-    .await?;
-    renamed
+}
+
+/// How often a renaming is tried that others are in the way of.
+const ATTEMPTS: u32 = 5;
+/// How long until somebody else is looked for; no event tells of it.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Ends connections to these databases for as long as it is waited for. Where it may not, the
+/// renaming says who is there.
+async fn send_away(server: &Programs, from: [&str; 2]) -> Result<(), RecoveryError> {
+    let mut there = connect(server).await;
+    loop {
+        if let Ok(connection) = &mut there {
+            let ended = sqlx::query(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ANY($1)",
+            );
+            let _ = ended.bind(from).execute(connection).await;
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+fn is_in_use(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| code == "55006")
 }
 
 /// Gives a database that nobody uses another name.

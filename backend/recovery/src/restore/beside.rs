@@ -86,13 +86,20 @@ impl Beside {
         }
     }
 
-    /// Fills it, and believes nothing that was not compared.
-    pub(crate) async fn fill(&self, backup: &Backup, stop: &Stop) -> Result<(), RecoveryError> {
-        let (backup, stop) = (backup.clone(), stop.clone());
+    /// Fills it with what `expected` was read from, and believes nothing that was not compared.
+    pub(crate) async fn fill(
+        &self,
+        backup: &Backup,
+        expected: &Manifest,
+        stop: &Stop,
+    ) -> Result<(), RecoveryError> {
+        let (backup, expected, stop) = (backup.clone(), expected.clone(), stop.clone());
         match self {
             Self::Postgres { new, .. } => {
                 let new = new.clone();
                 let work = move || {
+                    // What the server was told is done: not a word before all was compared.
+                    let backup = backup.held(&expected, &stop)?;
                     let mut reader = backup.reader()?;
                     let loaded = postgres::load(&new, &mut reader, &stop);
                     backup.judged(reader, loaded).map(drop)
@@ -106,7 +113,8 @@ impl Beside {
                     let options = options.write(true).create_new(true).mode(0o600);
                     let file = options.open(&new).map_err(|error| unusable(&new, error))?;
                     let mut file = BufWriter::new(file);
-                    backup.pass(&mut file, &stop)?;
+                    let found = backup.pass(&mut file, &stop)?;
+                    backup.expected(&found, &expected)?;
                     let file = file.into_inner();
                     let file = file.map_err(|error| unusable(&new, error.into_error()))?;
                     file.sync_all().map_err(|error| unusable(&new, error))
@@ -156,10 +164,21 @@ impl Beside {
         }
     }
 
+    /// Gives it what the server knows of the live one beside its content; returns the statements
+    /// that this user may not run.
+    pub(crate) async fn liken(&self) -> Result<Vec<String>, RecoveryError> {
+        match self {
+            Self::Postgres { live, new, .. } => {
+                postgres::liken(live, &live.database(), &new.database()).await
+            }
+            Self::Sqlite { .. } => Ok(Vec::new()),
+        }
+    }
+
     /// It takes the live one's place, which is kept under the name that comes back.
-    pub(crate) async fn switch(self) -> Result<Option<String>, RecoveryError> {
-        match &self {
-            Self::Postgres { live, new, old } => {
+    pub(crate) async fn switch(&self) -> Result<Option<String>, RecoveryError> {
+        match self {
+            Self::Postgres { live, new, old, .. } => {
                 let name = live.database();
                 if postgres::exists(live).await? {
                     postgres::switch(live, &new.database(), &name, old).await?;
@@ -168,22 +187,26 @@ impl Beside {
                 postgres::rename(live, &new.database(), &name).await?;
                 Ok(None)
             }
-            Self::Sqlite { live, new, old } => switch_files(live, new, old),
+            Self::Sqlite { live, new, old, .. } => {
+                sqlite::rest(new).await?;
+                if live.exists() {
+                    sqlite::rest(live).await?;
+                }
+                switch_files(live, new, old)
+            }
         }
     }
 
     /// Removes it; what cannot be removed lies there under a name that says what it is.
-    pub(crate) async fn discard(self) {
-        match &self {
+    pub(crate) async fn discard(&self) {
+        match self {
             Self::Postgres { live, new, .. } => {
                 if let Err(error) = postgres::drop_database(live, &new.database()).await {
                     let database = new.database();
                     tracing::warn!(%error, database, "what was restored half is still there; drop it");
                 }
             }
-            Self::Sqlite { new, .. } => {
-                remove_file(new);
-            }
+            Self::Sqlite { new, .. } => remove_file(new),
         }
     }
 }
@@ -195,25 +218,32 @@ pub(super) fn remove_file(path: &Path) {
     }
 }
 
-/// The old file keeps its log of changes beside it, under its new name; only then the new file gets
-/// the name. A process that is killed in between leaves the old one under both names.
+/// Each of them is its file alone by now: whatever moment a process is killed at, the live name has
+/// the whole of the one or of the other.
 fn switch_files(live: &Path, new: &Path, old: &Path) -> Result<Option<String>, RecoveryError> {
     let fault = |error| unusable(live, error);
     let is_there = live.try_exists().map_err(fault)?;
     if is_there {
         fs::hard_link(live, old).map_err(fault)?;
-        for suffix in ["-wal", "-shm"] {
-            let from = sqlite::beside(live, suffix);
-            if from.exists() {
+    }
+    // Logs are empty, or of a file that is gone: SQLite would take them for the new one's.
+    for suffix in ["-wal", "-shm", "-journal"] {
+        let from = sqlite::beside(live, suffix);
+        match fs::metadata(&from) {
+            Ok(told) if told.len() > 0 && suffix != "-shm" => {
                 fs::rename(&from, sqlite::beside(old, suffix)).map_err(fault)?;
             }
+            Ok(_) => fs::remove_file(&from).map_err(fault)?,
+            Err(_) => {}
         }
     }
     fs::rename(new, live).map_err(fault)?;
-    if let Some(directory) = live.parent() {
-        File::open(directory)
-            .and_then(|directory| directory.sync_all())
-            .map_err(fault)?;
-    }
+    let directory = match live.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    };
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(fault)?;
     Ok(is_there.then(|| old.display().to_string()))
 }

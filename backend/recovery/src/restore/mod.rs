@@ -6,6 +6,7 @@
 
 pub(crate) mod beside;
 mod elsewhere;
+mod leftovers;
 mod plan;
 mod scratch;
 
@@ -21,6 +22,7 @@ use saas_storage::{
 use crate::{RecoveryError, source::Source, stop::Stop, verify::Backup};
 use beside::Beside;
 pub use elsewhere::restored;
+pub(crate) use leftovers::Hold;
 pub(crate) use plan::sound;
 pub use plan::{Allowed, Plan, plan};
 pub use scratch::Scratch;
@@ -30,6 +32,9 @@ pub use scratch::Scratch;
 pub struct Restored {
     /// What was there before, by the name or path under which it is kept now.
     pub kept: Option<String>,
+    /// Statements by which it would have got everything that the one before had beside its content,
+    /// and which this user may not run.
+    pub refused: Vec<String>,
     /// Migrations that the backup did not have, and the database has now.
     pub migrated: Vec<String>,
     /// How long it took.
@@ -50,26 +55,27 @@ pub async fn restore(
     stop: &Stop,
 ) -> Result<Restored, RecoveryError> {
     let began = Instant::now();
+    let hold = Hold::take(target).await?;
     let beside = Beside::make(target, "restore", clock.now()).await?;
-    let filled = async {
-        beside.fill(backup, stop).await?;
+    let done = async {
+        beside.fill(backup, &plan.manifest, stop).await?;
         beside.compare(&plan.manifest, stop).await?;
         let migrated = brought_up(&beside, clock, random).await?;
         stop.check()?;
-        Ok(migrated)
-    };
-    let migrated: Result<_, RecoveryError> = filled.await;
-    match migrated {
-        Ok(migrated) => Ok(Restored {
+        let refused = beside.liken().await?;
+        Ok(Restored {
             kept: beside.switch().await?,
+            refused,
             migrated,
             took: began.elapsed(),
-        }),
-        Err(error) => {
-            beside.discard().await;
-            Err(error)
-        }
+        })
+    };
+    let done: Result<_, RecoveryError> = done.await;
+    if done.is_err() {
+        beside.discard().await;
     }
+    hold.release().await;
+    done
 }
 
 /// Brings what was restored to this version's schema and lets a new history begin; returns the

@@ -16,7 +16,7 @@ use super::{
     brought_up,
 };
 use crate::{
-    RecoveryError,
+    RecoveryError, file,
     format::Manifest,
     postgres::{self, Held, Programs},
     source::{Kind, Source},
@@ -87,12 +87,17 @@ impl Scratch {
         Err(RecoveryError::Crowded)
     }
 
-    /// Restores the backup into it.
+    /// Restores the backup into it, which is the one that `manifest` was read from.
     ///
     /// # Errors
     /// When the backup cannot be read to its end, or `stop` says so.
-    pub async fn fill(&self, backup: &Backup, stop: &Stop) -> Result<(), RecoveryError> {
-        self.beside.fill(backup, stop).await
+    pub async fn fill(
+        &self,
+        backup: &Backup,
+        manifest: &Manifest,
+        stop: &Stop,
+    ) -> Result<(), RecoveryError> {
+        self.beside.fill(backup, manifest, stop).await
     }
 
     /// Whether each table has the rows and the checksum of the manifest.
@@ -178,7 +183,7 @@ fn sweep_files(live: &Path) {
         if !scratch.strip_prefix(beginning).is_some_and(is_moment) {
             continue;
         }
-        let is_abandoned = File::open(entry.path())
+        let is_abandoned = file::open(&entry.path())
             .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok());
         if is_abandoned {
             beside::remove_file(&directory.join(scratch));

@@ -1,5 +1,7 @@
 //! SQLite: a copy of the file at one moment.
 
+mod rest;
+
 use std::{
     collections::BTreeMap,
     fs::{self, File, OpenOptions},
@@ -23,6 +25,8 @@ use crate::{
     format::{RowDigest, TableSummary},
     stop::Stop,
 };
+
+pub(crate) use rest::rest;
 
 pub(crate) const TABLE_NAMES: &str = "SELECT name FROM sqlite_schema \
     WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";

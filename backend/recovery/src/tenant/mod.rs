@@ -24,7 +24,7 @@ use crate::{
     RecoveryError,
     facts::this_version,
     format::Manifest,
-    restore::{Allowed, beside::Beside, sound},
+    restore::{Allowed, Hold, beside::Beside, sound},
     source::Source,
     stop::Stop,
     verify::Backup,
@@ -39,6 +39,7 @@ const LOCK: &str = "restore.tenant";
 /// A tenant's restore that was prepared: everything of the backup lies beside the live database.
 pub struct TenantRestore {
     beside: Beside,
+    hold: Hold,
     scratch: Database,
     live: Database,
     taken_at: DateTime<Utc>,
@@ -133,6 +134,7 @@ impl TenantRestore {
                 live: facts.installation,
             });
         }
+        let hold = Hold::take(target).await?;
         let beside = Beside::make(target, "restore", clock.now()).await?;
         let open = async |url| {
             let settings = DatabaseSettings {
@@ -153,6 +155,7 @@ impl TenantRestore {
         match found.await {
             Ok((scratch, meant, live)) => Ok(Self {
                 beside,
+                hold,
                 scratch,
                 live,
                 taken_at: manifest.taken_at,
@@ -253,6 +256,7 @@ impl TenantRestore {
         self.scratch.close().await;
         self.live.close().await;
         self.beside.discard().await;
+        self.hold.release().await;
     }
 
     async fn work(
@@ -312,7 +316,7 @@ async fn fill(
     manifest: &Manifest,
     stop: &Stop,
 ) -> Result<(), RecoveryError> {
-    beside.fill(backup, stop).await?;
+    beside.fill(backup, manifest, stop).await?;
     beside.compare(manifest, stop).await?;
     saas_migration::up(&beside.url()).await?;
     stop.check()

@@ -56,7 +56,14 @@ pub(crate) fn run(command: &cli::Backup) -> Result<ExitCode, Failure> {
 }
 
 pub(crate) fn place(settings: &Settings) -> Result<Directory, Failure> {
-    Ok(Directory::open(&settings.backup.directory)?)
+    let place = Directory::open(&settings.backup.directory)?;
+    if place.is_open_to_everybody() {
+        tell(&format!(
+            "everybody on this machine may write to {} (BACKUP_DIR), and so remove or add backups; take that right away (chmod o-w)",
+            place.path().display()
+        ));
+    }
+    Ok(place)
 }
 
 pub(crate) fn seal(settings: &Settings) -> Result<FileSeal, Failure> {

@@ -15,7 +15,7 @@ use super::{
     place, stoppable,
     told::{ago, size},
 };
-use crate::{Failure, cli::Output, commands::print};
+use crate::{Failure, cli::Output, commands::print, terminal::plain};
 
 /// A backup, with its size where it lies.
 struct Listed {
@@ -59,10 +59,12 @@ pub(super) fn run(settings: &Settings, output: &Output) -> Result<ExitCode, Fail
             Some(_) => format!("{:6}  ", one.place()),
             None => String::new(),
         };
+        // What a backup says of itself was not compared with anything here.
         print(&format!(
-            "{name}  {}  {} old  {lies}{told}\n",
+            "{name}  {}  {} old  {lies}{}\n",
             size(bytes),
-            ago(now, name.taken_at)
+            ago(now, name.taken_at),
+            plain(&told)
         ))?;
     }
     if output.json {

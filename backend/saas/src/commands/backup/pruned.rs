@@ -37,27 +37,31 @@ pub(crate) async fn prune(
     let keeping = keeping(&settings.backup);
     let now = Clock::system().now();
     let is_told = |verdict: &&Verdict| dry_run || !verdict.is_kept();
+    // One that cannot be removed does not keep the others.
+    let mut failed = None;
     // Each place by itself: what is missing in one must not cost the other its newest.
     for verdict in judge(names(place.list()?), keeping, now)
         .iter()
         .filter(is_told)
     {
-        if !dry_run {
-            place.remove(&verdict.name)?;
+        if !dry_run && let Err(error) = place.remove(&verdict.name) {
+            failed.get_or_insert(Failure::from(error));
+            continue;
         }
         tell(&verdict.name.to_string(), verdict)?;
     }
     let Some(bucket) = bucket else {
-        return Ok(());
+        return failed.map_or(Ok(()), Err);
     };
     let listed = bucket.list(stop).await?;
     for verdict in judge(names(listed), keeping, now).iter().filter(is_told) {
-        if !dry_run {
-            bucket.remove(&verdict.name, stop).await?;
+        if !dry_run && let Err(error) = bucket.remove(&verdict.name, stop).await {
+            failed.get_or_insert(Failure::from(error));
+            continue;
         }
         tell(&bucket.url(&verdict.name), verdict)?;
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 /// What the settings say is kept.

@@ -7,7 +7,7 @@ use saas_domain::{Clock, Random};
 use saas_recovery::{Allowed, Backup, Bucket, Fetched, Plan, Source, plan, restore};
 
 use super::{bucket::needed, identity, place, seal, stoppable, told::size, watched};
-use crate::{DataDir, Failure, cli, commands::print};
+use crate::{DataDir, Failure, cli, commands::print, terminal::plain};
 
 pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCode, Failure> {
     let identity = identity(settings)?;
@@ -58,6 +58,12 @@ pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCod
             "the database that was there is kept as {kept}; remove it once you need it no more\n"
         ))?;
     }
+    for statement in &restored.refused {
+        print(&format!(
+            "the database before had what this user may not give; run as one who may: {}\n",
+            plain(statement)
+        ))?;
+    }
     print(&format!(
         "restored in {:.1} s\n",
         restored.took.as_secs_f64()
@@ -73,8 +79,8 @@ fn fetched(settings: &Settings, url: &str) -> Result<Fetched, Failure> {
 
 fn tell(plan: &Plan) -> Result<(), Failure> {
     let manifest = &plan.manifest;
-    print(&format!(
-        "the backup is sound: {} of {}, {} rows in {} tables, {} to write, made by version {} with schema {}\n",
+    let told = format!(
+        "the backup is sound: {} of {}, {} rows in {} tables, {} to write, made by version {} with schema {}",
         manifest.taken_at.format("%Y-%m-%d %H:%M:%S UTC"),
         manifest.engine.as_str(),
         manifest.rows(),
@@ -82,7 +88,8 @@ fn tell(plan: &Plan) -> Result<(), Failure> {
         size(manifest.content.bytes),
         manifest.platform,
         manifest.revision()
-    ))?;
+    );
+    print(&format!("{}\n", plain(&told)))?;
     if plan.replaces {
         print("the database that is there will be kept beside it\n")?;
     }

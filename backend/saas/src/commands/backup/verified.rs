@@ -6,8 +6,10 @@ use std::{
 };
 
 use saas_config::Settings;
+use saas_domain::Clock;
 use saas_recovery::{
     Backup, Bucket, BucketError, Directory, RecoveryError, Stop, age::Identity, format::Manifest,
+    is_of_now,
 };
 use tokio::task::spawn_blocking;
 
@@ -78,12 +80,18 @@ async fn chosen(
     all: bool,
     stop: &Stop,
 ) -> Result<Vec<PathBuf>, Failure> {
-    let names = place.list()?.into_iter();
+    let now = Clock::system().now();
+    let mut names = place.list()?;
+    // Of a time to come is none the newest, unless there are no others.
+    names.sort_by_key(|(name, _)| !is_of_now(name, now));
+    let names = names.into_iter();
     let mut files: Vec<PathBuf> = names.map(|(name, _)| place.file(&name)).collect();
     if let Some(bucket) = bucket
         && (all || files.is_empty())
     {
-        let names = bucket.list(stop).await?.into_iter();
+        let mut names = bucket.list(stop).await?;
+        names.sort_by_key(|(name, _)| !is_of_now(name, now));
+        let names = names.into_iter();
         files.extend(names.map(|(name, _)| PathBuf::from(bucket.url(&name))));
     }
     if !all {

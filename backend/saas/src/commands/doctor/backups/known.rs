@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, TimeDelta, Utc};
 use saas_domain::Random;
 use saas_migration::status;
-use saas_recovery::{Directory, format::BackupName};
+use saas_recovery::{Directory, format::BackupName, is_of_now};
 use saas_storage::{
     Database, DatabaseSettings, StorageError,
     recovery::{self, RecoveryRun, RunKind, RunStatus},
@@ -48,7 +48,10 @@ impl Known {
             files: if place.is_dir() {
                 let listed = Directory::open(&place).and_then(|place| place.list());
                 let names = listed.unwrap_or_default().into_iter();
-                names.map(|(name, _)| name).collect()
+                // By a name of a time to come, nobody is to think that backups are made.
+                let now = patient.clock.now();
+                let names = names.map(|(name, _)| name);
+                names.filter(|name| is_of_now(name, now)).collect()
             } else {
                 Vec::new()
             },

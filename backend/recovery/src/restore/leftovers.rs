@@ -1,0 +1,98 @@
+//! What a restore that was killed left behind, and how it is told from one that is under way.
+
+use std::{
+    fs::{self, File},
+    path::Path,
+};
+
+use chrono::NaiveDateTime;
+use rustix::fs::{FlockOperation, flock};
+
+use super::beside::{MOMENT, beginning, file_beginning, remove_file};
+use crate::{
+    RecoveryError,
+    postgres::{self, Held, Programs},
+    source::{Kind, Source},
+    sqlite::unusable,
+};
+
+const WHAT_FOR: &str = "restore";
+
+/// One restore into a database at a time: it ends with the process, however that ends.
+pub(crate) enum Hold {
+    Postgres(Held),
+    Sqlite { _directory: File },
+}
+
+impl Hold {
+    /// Holds the database, and removes what earlier restores left beside it: whatever has such a
+    /// name, nobody else is at work on.
+    ///
+    /// # Errors
+    /// [`RecoveryError::UnderWay`] when another one holds it.
+    pub(crate) async fn take(live: &Source) -> Result<Self, RecoveryError> {
+        match &live.kind {
+            Kind::Postgres(server) => {
+                let held = Held::take(server, &beginning(server, WHAT_FOR)).await?;
+                let held = held.ok_or(RecoveryError::UnderWay)?;
+                sweep_databases(server).await;
+                Ok(Self::Postgres(held))
+            }
+            Kind::Sqlite(file) => {
+                let directory = directory(file);
+                let opened = File::open(directory).map_err(|error| unusable(directory, error))?;
+                // A lock of its own: the platform's is in DATA_DIR, where the file need not be.
+                if flock(&opened, FlockOperation::NonBlockingLockExclusive).is_err() {
+                    return Err(RecoveryError::UnderWay);
+                }
+                sweep_files(file);
+                Ok(Self::Sqlite { _directory: opened })
+            }
+        }
+    }
+
+    /// Lets others.
+    pub(crate) async fn release(self) {
+        if let Self::Postgres(held) = self {
+            held.release().await;
+        }
+    }
+}
+
+async fn sweep_databases(live: &Programs) {
+    let beginning = beginning(live, WHAT_FOR);
+    let is_left = |name: &str| name.strip_prefix(&beginning).is_some_and(is_moment);
+    if let Err(error) = postgres::drop_abandoned(live, is_left).await {
+        tracing::warn!(%error, beginning, "what a restore that was killed left is still there; drop it");
+    }
+}
+
+fn sweep_files(live: &Path) {
+    let beginning = file_beginning(live, WHAT_FOR);
+    let (Ok(entries), Some(beginning)) = (fs::read_dir(directory(live)), beginning.file_name())
+    else {
+        return;
+    };
+    let beginning = beginning.to_string_lossy();
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let moment = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(&*beginning));
+        if moment.is_some_and(is_moment) {
+            remove_file(&entry.path());
+        }
+    }
+}
+
+fn directory(file: &Path) -> &Path {
+    match file.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    }
+}
+
+/// Whether it is the time at the end of such a name.
+fn is_moment(text: &str) -> bool {
+    NaiveDateTime::parse_from_str(text, MOMENT).is_ok()
+}
