@@ -189,9 +189,9 @@ mod tests {
         let backups = ["2025-01-01T00:00:00Z", "2026-01-10T03:00:01Z"].map(at);
         let judged = judge(backups, Keeping::default(), now);
         assert_eq!(judged[0].reasons, [Reason::Ahead]);
-        assert_eq!(judged[1].reasons, [Reason::Newest]);
+        assert_eq!(judged[1].reasons, [Newest]);
         let by_a_day = judge(["2026-01-10T03:00:00Z"].map(at), Keeping::default(), now);
-        assert_eq!(by_a_day[0].reasons[0], Reason::Newest);
+        assert_eq!(by_a_day[0].reasons[0], Newest);
     }
 
     #[test]
