@@ -263,7 +263,7 @@ def test_killed_at_any_step_sqlite_has_the_one_or_the_other(on_sqlite, hook, tmp
             continue
         # And the next one finds nothing in its way, and tidies up.
         assert "restored in" in home.done("backup", "restore", file, "--replace")
-        assert list(home.data.glob("saas.db.restore_*")) == []
+        assert list(home.data.glob("saas.db.restore_*")) == [] and len(list(home.data.glob("saas.db.before_*"))) == 1
     assert ends[-1] == 0 and len(ends) >= 3, ends
     assert "second" not in slugs(home)
     # What is kept is one file, with everything in it.

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    os::unix::fs::MetadataExt as _,
     path::Path,
 };
 
@@ -68,21 +69,39 @@ async fn sweep_databases(live: &Programs) {
 }
 
 fn sweep_files(live: &Path) {
-    let beginning = file_beginning(live, WHAT_FOR);
-    let (Ok(entries), Some(beginning)) = (fs::read_dir(directory(live)), beginning.file_name())
-    else {
+    let Ok(entries) = fs::read_dir(directory(live)) else {
         return;
     };
-    let beginning = beginning.to_string_lossy();
+    let [restored, kept] = [WHAT_FOR, "before"].map(|what_for| file_beginning(live, what_for));
+    let live_one = identity(live);
     for entry in entries.flatten() {
-        let name = entry.file_name();
-        let moment = name
-            .to_str()
-            .and_then(|name| name.strip_prefix(&*beginning));
-        if moment.is_some_and(is_moment) {
-            remove_file(&entry.path());
+        let path = entry.path();
+        if is_named(&path, &restored) {
+            remove_file(&path);
+        }
+        // Another name of the live one, given it by a restore that ended before the other had its.
+        let is_live = live_one.is_some() && identity(&path) == live_one;
+        if is_named(&path, &kept) && is_live {
+            let _ = fs::remove_file(&path);
         }
     }
+}
+
+/// By what the system knows a file, whatever its name.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let told = fs::symlink_metadata(path).ok()?;
+    Some((told.dev(), told.ino()))
+}
+
+fn is_named(path: &Path, beginning: &Path) -> bool {
+    let name = |path: &Path| {
+        path.file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
+    let (Some(name), Some(beginning)) = (name(path), name(beginning)) else {
+        return false;
+    };
+    name.strip_prefix(&beginning).is_some_and(is_moment)
 }
 
 fn directory(file: &Path) -> &Path {
