@@ -189,6 +189,22 @@ def test_files_that_are_no_backup_are_refused_before_anything_is_touched(home):
         assert tenants(running) is not None
 
 
+def test_without_the_secret_key_of_that_time_people_and_tenants_come_back(home):
+    """Signing keys that nobody opens any more would keep core from starting."""
+    with home.runs() as running:
+        running.sign_up("kept")
+        file = home.create()["file"]
+    home.settings["SECRET_KEY"] = "another-secret-of-more-than-32-bytes!"
+    told = home.done("backup", "restore", file, "--replace", "--any-seal")
+    assert "its seal is not of this SECRET_KEY" in told and "is sound" not in told, told
+    assert "removed signing keys that this SECRET_KEY does not open: 1" in told, told
+    with home.runs() as running:
+        assert "kept" in tenants(running)
+        file = home.create()["file"]
+    told = home.done("backup", "restore", file, "--replace")
+    assert "is sound" in told and "signing keys" not in told, told
+
+
 def test_a_backup_of_the_other_database_says_where_it_belongs(tmp_path):
     (tmp_path / "s").mkdir(), (tmp_path / "p").mkdir()
     sqlite, postgres = Home(tmp_path / "s"), Home(tmp_path / "p", new_database())

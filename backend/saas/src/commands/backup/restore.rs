@@ -3,11 +3,17 @@
 use std::process::ExitCode;
 
 use saas_config::{DatabaseKind, Settings};
+use saas_core::remove_unopened_signing_keys;
 use saas_domain::{Clock, Random};
 use saas_recovery::{Allowed, Backup, Bucket, Fetched, Plan, Source, plan, restore};
+use saas_storage::Database;
 
 use super::{bucket::needed, identity, place, seal, stoppable, told::size, watched};
-use crate::{DataDir, Failure, cli, commands::print, terminal::plain};
+use crate::{
+    DataDir, Failure, cli,
+    commands::{print, root_secret},
+    terminal::plain,
+};
 
 pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCode, Failure> {
     let identity = identity(settings)?;
@@ -33,10 +39,11 @@ pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCod
     }
     let seal = seal(settings)?;
     let total = backup.peek().map(|manifest| manifest.content.bytes).ok();
+    let root = root_secret(settings)?;
     let plan = watched(total, async |stop| {
         plan(&backup, &target, allowed, &seal, stop).await
     })?;
-    tell(&plan)?;
+    tell(&plan, plan.manifest.is_sealed(&seal))?;
     if command.dry_run {
         print("nothing was changed\n")?;
         return Ok(ExitCode::SUCCESS);
@@ -47,9 +54,19 @@ pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCod
         None => backup,
     };
     let (clock, random) = (Clock::system(), Random::os());
+    let mut removed = 0;
     let restored = watched(total, async |stop| {
-        restore(&backup, &target, &plan, &clock, &random, stop).await
+        let finish = async |database: &Database| {
+            removed = remove_unopened_signing_keys(database, &root).await?;
+            Ok(())
+        };
+        restore(&backup, &target, &plan, finish, &clock, &random, stop).await
     })?;
+    if removed > 0 {
+        print(&format!(
+            "removed signing keys that this SECRET_KEY does not open: {removed}; core makes a new one when it starts\n"
+        ))?;
+    }
     for name in &restored.migrated {
         print(&format!("migrated {name}\n"))?;
     }
@@ -77,10 +94,11 @@ fn fetched(settings: &Settings, url: &str) -> Result<Fetched, Failure> {
     stoppable(async |stop| bucket.fetch(url, &place, stop).await)
 }
 
-fn tell(plan: &Plan) -> Result<(), Failure> {
+fn tell(plan: &Plan, is_sealed: bool) -> Result<(), Failure> {
     let manifest = &plan.manifest;
+    let is = if is_sealed { "sound" } else { "whole" };
     let told = format!(
-        "the backup is sound: {} of {}, {} rows in {} tables, {} to write, made by version {} with schema {}",
+        "the backup is {is}: {} of {}, {} rows in {} tables, {} to write, made by version {} with schema {}",
         manifest.taken_at.format("%Y-%m-%d %H:%M:%S UTC"),
         manifest.engine.as_str(),
         manifest.rows(),
@@ -90,6 +108,11 @@ fn tell(plan: &Plan) -> Result<(), Failure> {
         manifest.revision()
     );
     print(&format!("{}\n", plain(&told)))?;
+    if !is_sealed {
+        print(
+            "its seal is not of this SECRET_KEY nor of SECRET_KEY_PREVIOUS: whether somebody altered it cannot be told\n",
+        )?;
+    }
     if plan.replaces {
         print("the database that is there will be kept beside it\n")?;
     }
