@@ -81,8 +81,12 @@ def test_what_was_saved_comes_back(home):
         created = home.create()
         running.sign_up("second")
         assert {"first", "second"} <= set(tenants(running))
-        # A live database is not overwritten by mistake.
+        # A live database is not overwritten by mistake, and looked at beside the platform that runs on it.
         assert "--replace" in home.refused("backup", "restore", created["file"]) or home.settings.get("DATABASE_URL") is None
+        told = home.done("backup", "restore", created["file"], "--dry-run")
+        connections = r", with \d+ connections?" if "DATABASE_URL" in home.settings else ""
+        assert re.search(f"the database that is there{connections} would be replaced", told) and "nothing was changed" in told, told
+        assert "second" in tenants(running)
     manifest = created["manifest"]
     assert manifest["tables"]["tenants"]["rows"] >= 1 and manifest["migrations"]
     assert home.files() == [os.path.basename(created["file"])]

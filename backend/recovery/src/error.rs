@@ -4,6 +4,15 @@ use std::{io, path::PathBuf};
 
 use crate::{bucket::BucketError, format::FormatError, place::PlaceError};
 
+/// How many are connected, where anybody is, as the end of a clause.
+pub fn with_connections(connections: i64) -> String {
+    match connections {
+        0 => String::new(),
+        1 => ", with 1 connection".to_owned(),
+        many => format!(", with {many} connections"),
+    }
+}
+
 /// Why a backup or a restore did not come about. Nothing was changed where it does not say so.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoveryError {
@@ -124,7 +133,8 @@ pub enum RecoveryError {
     },
     /// There is a database already.
     #[error(
-        "there is a database already, with {connections} connections; stop what uses it and give --replace, by which it is kept beside the new one, or set DATABASE_URL to another place"
+        "there is a database already{}; stop what uses it and give --replace, by which it is kept beside the new one, or set DATABASE_URL to another place",
+        with_connections(*connections)
     )]
     Live {
         /// How many.

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use saas_config::{DatabaseKind, Settings};
 use saas_core::remove_unopened_signing_keys;
 use saas_domain::{Clock, Random};
-use saas_recovery::{Allowed, Backup, Bucket, Fetched, Plan, Source, plan, restore};
+use saas_recovery::{
+    Allowed, Backup, Bucket, Fetched, Plan, Source, plan, restore, with_connections,
+};
 use saas_storage::Database;
 
 use super::{bucket::needed, identity, place, seal, stoppable, told::size, watched};
@@ -27,11 +29,14 @@ pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCod
     };
     let target = Source::new(settings.database_url.expose())?;
     let allowed = Allowed {
-        replace: command.replace,
+        // Looking changes nothing that would have to be allowed.
+        replace: command.replace || command.dry_run,
         any_seal: command.any_seal,
     };
-    // One process per SQLite file: a platform that runs on it has to be stopped first.
-    let _held = (settings.database_kind() == DatabaseKind::Sqlite)
+    // One process per SQLite file: a platform that runs on it has to be stopped first. A look at the
+    // backup alone does not touch the file; one at a tenant does.
+    let touches = !command.dry_run || command.tenant.is_some();
+    let _held = (touches && settings.database_kind() == DatabaseKind::Sqlite)
         .then(|| DataDir::open_in_turn(&settings.data_dir))
         .transpose()?;
     if let Some(tenant) = &command.tenant {
@@ -44,6 +49,13 @@ pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCod
         plan(&backup, &target, allowed, &seal, stop).await
     })?;
     tell(&plan, plan.manifest.is_sealed(&seal))?;
+    if plan.replaces {
+        let will = if command.dry_run { "would" } else { "will" };
+        print(&format!(
+            "the database that is there{} {will} be replaced, and kept beside the new one\n",
+            with_connections(plan.connections)
+        ))?;
+    }
     if command.dry_run {
         print("nothing was changed\n")?;
         return Ok(ExitCode::SUCCESS);
@@ -112,9 +124,6 @@ fn tell(plan: &Plan, is_sealed: bool) -> Result<(), Failure> {
         print(
             "its seal is not of this SECRET_KEY nor of SECRET_KEY_PREVIOUS: whether somebody altered it cannot be told\n",
         )?;
-    }
-    if plan.replaces {
-        print("the database that is there will be kept beside it\n")?;
     }
     for name in &plan.pending {
         print(&format!("to be migrated: {name}\n"))?;
