@@ -92,6 +92,11 @@ def test_what_was_saved_comes_back(home):
     assert home.files() == [os.path.basename(created["file"])]
     assert os.stat(created["file"]).st_mode & 0o777 == 0o600
     assert "ok" in home.done("backup", "verify")
+    # By the name that `list` prints, from whatever folder.
+    name = home.done("backup", "list").split()[0]
+    assert "ok" in home.done("backup", "verify", name)
+    assert "nothing was changed" in home.done("backup", "restore", name, "--dry-run")
+    assert "No such file" in home.refused("backup", "restore", name.replace("_2", "_3", 1), "--dry-run")
     assert "--replace" in home.refused("backup", "restore", created["file"])
     assert "nothing was changed" in home.done("backup", "restore", created["file"], "--replace", "--dry-run")
     told = home.done("backup", "restore", created["file"], "--replace")

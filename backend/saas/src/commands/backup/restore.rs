@@ -10,7 +10,7 @@ use saas_recovery::{
 };
 use saas_storage::Database;
 
-use super::{bucket::needed, identity, place, seal, stoppable, told::size, watched};
+use super::{bucket::needed, identity, meant, place, seal, stoppable, told::size, watched};
 use crate::{
     DataDir, Failure, cli,
     commands::{print, root_secret},
@@ -25,7 +25,7 @@ pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCod
     };
     let backup = match &fetched {
         Some(fetched) => fetched.backup(identity.clone()),
-        None => Backup::new(&command.file, identity.clone())?,
+        None => Backup::new(&meant(settings, &command.file), identity.clone())?,
     };
     let target = Source::new(settings.database_url.expose())?;
     let allowed = Allowed {
