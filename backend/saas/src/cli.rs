@@ -175,7 +175,7 @@ pub enum Backup {
     ///
     /// Everything is looked at first. Then a database beside the live one is filled, compared with
     /// the backup, brought to this version's schema, and takes the other's place in one step. The one
-    /// that was there is kept beside it. Sessions begun since the backup end.
+    /// that was there is kept beside it. All sessions end.
     ///
     /// With --tenant, one tenant's rows alone take the place of those it has now, in one transaction;
     /// everybody else's stay as they are, and the platform goes on meanwhile (on SQLite it has to be
