@@ -509,6 +509,12 @@ def test_a_careless_edge(tmp_path):
     report.told("edge", "failed", "open to everybody: /metrics, /internal/v1/trust")
 
 
+def test_ports_of_a_name_that_leads_nowhere_are_not_called_closed(tmp_path):
+    known = environment(tmp_path / "data", PUBLIC_URL="https://nowhere.invalid")
+    report = doctor(known, "--only", "edge")
+    report.told("edge", "failed", "ports of nowhere.invalid", "were not looked at", "PUBLIC_URL in DNS")
+
+
 @contextlib.contextmanager
 def answering(context, first=b""):
     """Shakes hands with everybody, after `first` in answer to an SSLRequest of PostgreSQL's protocol."""
