@@ -223,6 +223,25 @@ def test_a_backup_of_the_other_database_says_where_it_belongs(tmp_path):
     assert "DATABASE_URL" in sqlite.refused("backup", "restore", of_postgres, "--replace")
 
 
+def test_a_user_who_may_not_make_databases_is_told_who_can(tmp_path):
+    home = Home(tmp_path, new_database())
+    with home.runs():
+        file = home.create()["file"]
+    login, url = f"Plain_{secrets.token_hex(6)}", os.environ["SAAS_TEST_POSTGRES_URL"]
+    psql = lambda *statements: subprocess.run(["psql", "-X", "-q", url, *(word for one in statements for word in ("-c", one))], check=True)
+    psql(f"CREATE ROLE \"{login}\" LOGIN PASSWORD 'secret'")
+    place = re.sub(r"//([^@/]*@)?([^/?]*)/[^?]*", rf"//{login}:secret@\2/{login}_new", url)
+    try:
+        told = home.refused("backup", "restore", file, DATABASE_URL=place)
+        remedy = f'ALTER ROLE "{login}" CREATEDB'
+        assert f"{remedy};" in told and "at line" not in told, told
+        # What it asks for is enough to make one.
+        psql(remedy, f'GRANT saas_tenant, saas_system TO "{login}"')
+        assert "restored in" in home.done("backup", "restore", file, DATABASE_URL=place)
+    finally:
+        psql(f'DROP DATABASE IF EXISTS "{login}_new"', f'DROP ROLE "{login}"')
+
+
 def test_what_was_killed_leaves_no_backup_and_is_tidied_up(home):
     with home.runs():
         home.create()

@@ -31,6 +31,11 @@ pub enum RecoveryError {
     /// The database does not answer, or refused.
     #[error(transparent)]
     Storage(#[from] saas_storage::StorageError),
+    /// The user may not make databases.
+    #[error(
+        "the user {0} may not make databases on this server, and a backup is restored into one of its own first; let a superuser run: ALTER ROLE {0} CREATEDB;"
+    )]
+    NoCreateDb(String),
     /// One of PostgreSQL's own programs is not here.
     #[error(
         "`{0}` is not on this machine; install PostgreSQL's client programs, of the server's version or newer"
