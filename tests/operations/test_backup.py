@@ -193,6 +193,8 @@ def test_files_that_are_no_backup_are_refused_before_anything_is_touched(home):
     # Sealed by another platform, or by this one under another key.
     told = home.refused("backup", "restore", good, "--replace", SECRET_KEY="another-secret-of-more-than-32-bytes!")
     assert "SECRET_KEY_PREVIOUS" in told
+    verified = home.saas("backup", "verify", good, SECRET_KEY="another-secret-of-more-than-32-bytes!")
+    assert verified.returncode == 1 and "SECRET_KEY_PREVIOUS" in verified.stdout, verified
     assert "restored in" in home.done("backup", "restore", good, "--replace", SECRET_KEY="another-secret-of-more-than-32-bytes!", SECRET_KEY_PREVIOUS=SECRET)
     with home.runs() as running:
         assert tenants(running) is not None

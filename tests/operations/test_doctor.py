@@ -50,6 +50,7 @@ def test_a_sound_platform_in_one_process_is_well(one, tmp_path):
     assert list(dict.fromkeys(check["group"] for check in report.checks)) == groups
     # What cannot be looked at from here is not called good.
     assert {check["group"] for check in report.checks if check["status"] == "skipped"} == {"public", "metrics", "logs"}
+    assert "docker" not in report.text
     for service in ("registry", "core", "gateway"):
         report.told("services", "ok", service, "ready")
     report.told("database", "ok", "SQLite", "migrations applied")
@@ -117,6 +118,8 @@ def test_a_platform_on_sqlite_that_is_stopped(tmp_path):
     known |= {"TRUSTED_PROXIES": "127.0.0.1", "SECRET_KEY_PREVIOUS": SECRET[::-1], "REFRESH_TOKEN_EXPIRE_DAYS": "9"}
     report = doctor(known, "--only", "security", cwd=tmp_path)
     report.told("security", "warning", "SECRET_KEY_PREVIOUS: is set", "9 days", "empty it")
+    report = doctor(known | {"REFRESH_TOKEN_EXPIRE_DAYS": "1"}, "--only", "security", cwd=tmp_path)
+    report.told("security", "warning", "SECRET_KEY_PREVIOUS: is set", "for 1 day (REFRESH")
     assert "TRUSTED_PROXIES" not in report.text and SECRET[::-1] not in report.text
 
 
