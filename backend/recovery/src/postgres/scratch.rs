@@ -139,18 +139,18 @@ fn is_in_use(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| code == "55006")
 }
 
-/// Gives a database that nobody uses another name.
+/// Gives a database another name, and sends away who is still in it.
 ///
 /// # Errors
 /// [`RecoveryError::Database`].
 pub(crate) async fn rename(server: &Programs, from: &str, to: &str) -> Result<(), RecoveryError> {
     let mut connection = connect(server).await?;
-    let [from, to] = [from, to].map(quoted);
-    run(
-        &mut connection,
-        format!("ALTER DATABASE {from} RENAME TO {to}"),
-    )
-    .await
+    let renamed = format!("ALTER DATABASE {} RENAME TO {}", quoted(from), quoted(to));
+    // As in `switch`: the server waits five seconds for who is still in.
+    tokio::select! {
+        done = run(&mut connection, renamed) => done,
+        never = send_away(server, [from, to]) => never,
+    }
 }
 
 /// Runs statements of this crate's on a database, all or none.
