@@ -4,4 +4,4 @@
 
 scripts/build.sh 3
 step 3 3 "The platform (Ctrl-C stops it)"
-exec target/release/saas up
+exec "${CARGO_TARGET_DIR:-target}/release/saas" up

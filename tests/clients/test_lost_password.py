@@ -87,7 +87,7 @@ def test_a_platform_that_was_killed_is_not_asked():
 
 
 @pytest.mark.parametrize("email, settings, says", [
-    (ADMIN, {}, "no platform has been started in DATA_DIR"),
+    (ADMIN, {}, "no platform has been started in DATA_DIR ({folder}/data)"),
     (ADMIN, {"SECRET_KEY": "a secret of thirty-two bytes and more"}, "data/saas.db"),
     ("no address", {}, "no address"),
 ])
@@ -95,5 +95,5 @@ def test_what_is_mistaken_changes_nothing(tmp_path, email, settings, says):
     known = environment(tmp_path / "data", **settings)
     command = [BINARY, "user", "reset-password", email]
     run = subprocess.run(command, env=known, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert run.returncode == 2 and run.stdout == "" and says in run.stderr, run
+    assert run.returncode == 2 and run.stdout == "" and says.format(folder=tmp_path) in run.stderr, run
     assert not (tmp_path / "data").exists()

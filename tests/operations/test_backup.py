@@ -81,13 +81,22 @@ def test_what_was_saved_comes_back(home):
         created = home.create()
         running.sign_up("second")
         assert {"first", "second"} <= set(tenants(running))
-        # A live database is not overwritten by mistake.
+        # A live database is not overwritten by mistake, and looked at beside the platform that runs on it.
         assert "--replace" in home.refused("backup", "restore", created["file"]) or home.settings.get("DATABASE_URL") is None
+        told = home.done("backup", "restore", created["file"], "--dry-run")
+        connections = r", with \d+ connections?" if "DATABASE_URL" in home.settings else ""
+        assert re.search(f"the database that is there{connections} would be replaced", told) and "nothing was changed" in told, told
+        assert "second" in tenants(running)
     manifest = created["manifest"]
     assert manifest["tables"]["tenants"]["rows"] >= 1 and manifest["migrations"]
     assert home.files() == [os.path.basename(created["file"])]
     assert os.stat(created["file"]).st_mode & 0o777 == 0o600
     assert "ok" in home.done("backup", "verify")
+    # By the name that `list` prints, from whatever folder.
+    name = home.done("backup", "list").split()[0]
+    assert "ok" in home.done("backup", "verify", name)
+    assert "nothing was changed" in home.done("backup", "restore", name, "--dry-run")
+    assert "No such file" in home.refused("backup", "restore", name.replace("_2", "_3", 1), "--dry-run")
     assert "--replace" in home.refused("backup", "restore", created["file"])
     assert "nothing was changed" in home.done("backup", "restore", created["file"], "--replace", "--dry-run")
     told = home.done("backup", "restore", created["file"], "--replace")
@@ -184,9 +193,27 @@ def test_files_that_are_no_backup_are_refused_before_anything_is_touched(home):
     # Sealed by another platform, or by this one under another key.
     told = home.refused("backup", "restore", good, "--replace", SECRET_KEY="another-secret-of-more-than-32-bytes!")
     assert "SECRET_KEY_PREVIOUS" in told
+    verified = home.saas("backup", "verify", good, SECRET_KEY="another-secret-of-more-than-32-bytes!")
+    assert verified.returncode == 1 and "SECRET_KEY_PREVIOUS" in verified.stdout, verified
     assert "restored in" in home.done("backup", "restore", good, "--replace", SECRET_KEY="another-secret-of-more-than-32-bytes!", SECRET_KEY_PREVIOUS=SECRET)
     with home.runs() as running:
         assert tenants(running) is not None
+
+
+def test_without_the_secret_key_of_that_time_people_and_tenants_come_back(home):
+    """Signing keys that nobody opens any more would keep core from starting."""
+    with home.runs() as running:
+        running.sign_up("kept")
+        file = home.create()["file"]
+    home.settings["SECRET_KEY"] = "another-secret-of-more-than-32-bytes!"
+    told = home.done("backup", "restore", file, "--replace", "--any-seal")
+    assert "its seal is not of this SECRET_KEY" in told and "is sound" not in told, told
+    assert "removed signing keys that this SECRET_KEY does not open: 1" in told, told
+    with home.runs() as running:
+        assert "kept" in tenants(running)
+        file = home.create()["file"]
+    told = home.done("backup", "restore", file, "--replace")
+    assert "is sound" in told and "signing keys" not in told, told
 
 
 def test_a_backup_of_the_other_database_says_where_it_belongs(tmp_path):
@@ -196,6 +223,25 @@ def test_a_backup_of_the_other_database_says_where_it_belongs(tmp_path):
         of_sqlite, of_postgres = sqlite.create()["file"], postgres.create()["file"]
     assert "migrate copy" in postgres.refused("backup", "restore", of_sqlite, "--replace")
     assert "DATABASE_URL" in sqlite.refused("backup", "restore", of_postgres, "--replace")
+
+
+def test_a_user_who_may_not_make_databases_is_told_who_can(tmp_path):
+    home = Home(tmp_path, new_database())
+    with home.runs():
+        file = home.create()["file"]
+    login, url = f"Plain_{secrets.token_hex(6)}", os.environ["SAAS_TEST_POSTGRES_URL"]
+    psql = lambda *statements: subprocess.run(["psql", "-X", "-q", url, *(word for one in statements for word in ("-c", one))], check=True)
+    psql(f"CREATE ROLE \"{login}\" LOGIN PASSWORD 'secret'")
+    place = re.sub(r"//([^@/]*@)?([^/?]*)/[^?]*", rf"//{login}:secret@\2/{login}_new", url)
+    try:
+        told = home.refused("backup", "restore", file, DATABASE_URL=place)
+        remedy = f'ALTER ROLE "{login}" CREATEDB'
+        assert f"{remedy};" in told and "at line" not in told, told
+        # What it asks for is enough to make one.
+        psql(remedy, f'GRANT saas_tenant, saas_system TO "{login}"')
+        assert "restored in" in home.done("backup", "restore", file, DATABASE_URL=place)
+    finally:
+        psql(f'DROP DATABASE IF EXISTS "{login}_new"', f'DROP ROLE "{login}"')
 
 
 def test_what_was_killed_leaves_no_backup_and_is_tidied_up(home):

@@ -50,6 +50,7 @@ def test_a_sound_platform_in_one_process_is_well(one, tmp_path):
     assert list(dict.fromkeys(check["group"] for check in report.checks)) == groups
     # What cannot be looked at from here is not called good.
     assert {check["group"] for check in report.checks if check["status"] == "skipped"} == {"public", "metrics", "logs"}
+    assert "docker" not in report.text
     for service in ("registry", "core", "gateway"):
         report.told("services", "ok", service, "ready")
     report.told("database", "ok", "SQLite", "migrations applied")
@@ -117,6 +118,8 @@ def test_a_platform_on_sqlite_that_is_stopped(tmp_path):
     known |= {"TRUSTED_PROXIES": "127.0.0.1", "SECRET_KEY_PREVIOUS": SECRET[::-1], "REFRESH_TOKEN_EXPIRE_DAYS": "9"}
     report = doctor(known, "--only", "security", cwd=tmp_path)
     report.told("security", "warning", "SECRET_KEY_PREVIOUS: is set", "9 days", "empty it")
+    report = doctor(known | {"REFRESH_TOKEN_EXPIRE_DAYS": "1"}, "--only", "security", cwd=tmp_path)
+    report.told("security", "warning", "SECRET_KEY_PREVIOUS: is set", "for 1 day (REFRESH")
     assert "TRUSTED_PROXIES" not in report.text and SECRET[::-1] not in report.text
 
 
@@ -507,6 +510,12 @@ def test_a_careless_edge(tmp_path):
     report.told("edge", "failed", "without strict-transport-security, x-content-type-options")
     report.told("edge", "failed", "pages of any origin may call it")
     report.told("edge", "failed", "open to everybody: /metrics, /internal/v1/trust")
+
+
+def test_ports_of_a_name_that_leads_nowhere_are_not_called_closed(tmp_path):
+    known = environment(tmp_path / "data", PUBLIC_URL="https://nowhere.invalid")
+    report = doctor(known, "--only", "edge")
+    report.told("edge", "failed", "ports of nowhere.invalid", "were not looked at", "PUBLIC_URL in DNS")
 
 
 @contextlib.contextmanager

@@ -40,9 +40,8 @@ impl Settings {
         if self.secret_key.is_none() && !self.environment.is_production() {
             let path = self.data_dir.join("secret_key");
             let found = read_secret(&path).map_err(|source| self.data_dir_error(source))?;
-            self.secret_key = Some(found.ok_or(ConfigError::Missing {
-                name: "SECRET_KEY",
-                remedy: "no platform has been started in DATA_DIR either; set one of them as the platform has it",
+            self.secret_key = Some(found.ok_or_else(|| ConfigError::NoPlatform {
+                path: std::path::absolute(&self.data_dir).unwrap_or(self.data_dir.clone()),
             })?);
         }
         Ok(())

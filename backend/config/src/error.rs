@@ -94,6 +94,12 @@ pub enum ConfigError {
         /// How to set it.
         remedy: &'static str,
     },
+    /// A command needs the platform's secret, and there is none where it would lie.
+    #[error("SECRET_KEY is not set, and no platform has been started in DATA_DIR ({}) either; set one of them as the platform has it, or run this in the folder where the platform was started", path.display())]
+    NoPlatform {
+        /// Where it would lie.
+        path: PathBuf,
+    },
     /// A value that is too dangerous for production.
     #[error("{name} {reason}, which ENVIRONMENT=production refuses; {remedy}")]
     Unsafe {

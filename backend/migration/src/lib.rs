@@ -70,13 +70,12 @@ pub enum MigrationError {
     },
     /// The two roles could not be made.
     #[error(
-        "the roles {TENANT_ROLE} and {SYSTEM_ROLE} could not be made; let a superuser run: CREATE \
-         ROLE {TENANT_ROLE}; CREATE ROLE {SYSTEM_ROLE}; GRANT {TENANT_ROLE}, {SYSTEM_ROLE} TO \
-         {login}; (PostgreSQL: {why})"
+        "the roles {TENANT_ROLE} and {SYSTEM_ROLE} could not be made; let a superuser run: \
+         {remedy} (PostgreSQL: {why})"
     )]
     Roles {
-        /// As whom `DATABASE_URL` signs in, as SQL writes it.
-        login: String,
+        /// The statements that are missing.
+        remedy: String,
         /// What the server said, without what the driver puts around it.
         why: String,
     },
@@ -110,9 +109,9 @@ pub async fn up(url: &str) -> Result<Vec<String>, MigrationError> {
 /// As [`up`].
 pub async fn up_steps(url: &str, steps: Option<u32>) -> Result<Vec<String>, MigrationError> {
     let connection = connection::open(url, true).await?;
-    roles::ensure(&connection)
-        .await
-        .map_err(|error| roles::not_made(url, &error))?;
+    if let Err(error) = roles::ensure(&connection).await {
+        return Err(roles::not_made(&connection, url, &error).await);
+    }
     let transaction = connection::begin(&connection).await?;
     if is_later(&transaction).await? {
         finish(connection, transaction).await?;

@@ -5,7 +5,7 @@ use std::{str::FromStr as _, time::Duration};
 
 use sea_orm_migration::sea_orm::sqlx::{error::DatabaseError, postgres::PgConnectOptions};
 use sea_orm_migration::sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Statement,
 };
 
 use crate::{MigrationError, SYSTEM_ROLE, TENANT_ROLE};
@@ -33,7 +33,11 @@ pub(crate) async fn ensure(connection: &DatabaseConnection) -> Result<(), DbErr>
 }
 
 /// The error for roles that could not be made.
-pub(crate) fn not_made(url: &str, error: &DbErr) -> MigrationError {
+pub(crate) async fn not_made(
+    connection: &DatabaseConnection,
+    url: &str,
+    error: &DbErr,
+) -> MigrationError {
     let login = PgConnectOptions::from_str(url).map_or_else(
         |_| "the user in DATABASE_URL".to_owned(),
         |options| quoted(options.get_username()),
@@ -45,7 +49,32 @@ pub(crate) fn not_made(url: &str, error: &DbErr) -> MigrationError {
         _ => None,
     };
     let why = said.map_or_else(|| error.to_string(), str::to_owned);
-    MigrationError::Roles { login, why }
+    let mut missing = Vec::new();
+    for role in [TENANT_ROLE, SYSTEM_ROLE] {
+        match sees_too_much(connection, role).await {
+            None => missing.push(format!("CREATE ROLE {role};")),
+            Some(true) => {
+                missing.push(format!(
+                    "ALTER ROLE {role} NOLOGIN NOSUPERUSER NOBYPASSRLS;"
+                ));
+            }
+            Some(false) => {}
+        }
+    }
+    missing.push(format!("GRANT {TENANT_ROLE}, {SYSTEM_ROLE} TO {login};"));
+    let remedy = missing.join(" ");
+    MigrationError::Roles { remedy, why }
+}
+
+/// Whether the role has what it must not have; `None` if it is not there, or the server is gone.
+async fn sees_too_much(connection: &DatabaseConnection, role: &str) -> Option<bool> {
+    let asked = format!(
+        "SELECT rolsuper OR rolbypassrls OR rolcanlogin AS too_much FROM pg_roles \
+         WHERE rolname = '{role}'"
+    );
+    let statement = Statement::from_string(DbBackend::Postgres, asked);
+    let found = connection.query_one_raw(statement).await.ok().flatten()?;
+    found.try_get("", "too_much").ok()
 }
 
 /// A role as SQL takes it.

@@ -95,6 +95,28 @@ async fn a_login_that_may_not_make_the_roles_is_told_who_can() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_roles_are_there_the_grant_is_asked_for() {
+    let server = fresh_cluster().await;
+    run(
+        server.url(),
+        &[
+            "CREATE ROLE saas_tenant",
+            "CREATE ROLE saas_system",
+            "CREATE ROLE app LOGIN PASSWORD 'secret'",
+            "CREATE DATABASE app OWNER app",
+        ],
+    )
+    .await;
+    let url = at(&server, "app", Some("app"));
+    let told = saas_migration::up(&url).await.unwrap_err().to_string();
+    let grant = "GRANT saas_tenant, saas_system TO app";
+    let asked = format!("let a superuser run: {grant};");
+    assert!(told.contains(&asked), "{told}");
+    run(server.url(), &[grant]).await;
+    saas_migration::up(&url).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn roles_that_see_too_much_are_refused() {
     let server = fresh_cluster().await;
     let statements = ["CREATE ROLE saas_tenant BYPASSRLS", "CREATE DATABASE app"];
@@ -102,5 +124,8 @@ async fn roles_that_see_too_much_are_refused() {
     let error = saas_migration::up(&at(&server, "app", None))
         .await
         .unwrap_err();
-    assert!(matches!(error, MigrationError::Roles { .. }), "{error}");
+    let told = error.to_string();
+    let alter =
+        "run: ALTER ROLE saas_tenant NOLOGIN NOSUPERUSER NOBYPASSRLS; CREATE ROLE saas_system;";
+    assert!(told.contains(alter), "{told}");
 }

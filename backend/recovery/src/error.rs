@@ -4,6 +4,15 @@ use std::{io, path::PathBuf};
 
 use crate::{bucket::BucketError, format::FormatError, place::PlaceError};
 
+/// How many are connected, where anybody is, as the end of a clause.
+pub fn with_connections(connections: i64) -> String {
+    match connections {
+        0 => String::new(),
+        1 => ", with 1 connection".to_owned(),
+        many => format!(", with {many} connections"),
+    }
+}
+
 /// Why a backup or a restore did not come about. Nothing was changed where it does not say so.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoveryError {
@@ -22,6 +31,11 @@ pub enum RecoveryError {
     /// The database does not answer, or refused.
     #[error(transparent)]
     Storage(#[from] saas_storage::StorageError),
+    /// The user may not make databases.
+    #[error(
+        "the user {0} may not make databases on this server, and a backup is restored into one of its own first; let a superuser run: ALTER ROLE {0} CREATEDB;"
+    )]
+    NoCreateDb(String),
     /// One of PostgreSQL's own programs is not here.
     #[error(
         "`{0}` is not on this machine; install PostgreSQL's client programs, of the server's version or newer"
@@ -124,7 +138,8 @@ pub enum RecoveryError {
     },
     /// There is a database already.
     #[error(
-        "there is a database already, with {connections} connections; stop what uses it and give --replace, by which it is kept beside the new one, or set DATABASE_URL to another place"
+        "there is a database already{}; stop what uses it and give --replace, by which it is kept beside the new one, or set DATABASE_URL to another place",
+        with_connections(*connections)
     )]
     Live {
         /// How many.

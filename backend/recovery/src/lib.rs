@@ -30,7 +30,7 @@ mod verify;
 pub use bucket::{Bucket, BucketError, BucketSettings, Credentials, Fetched};
 pub use copy::{Copied, copy, plan_copy};
 pub use create::{Created, Making, create};
-pub use error::RecoveryError;
+pub use error::{RecoveryError, with_connections};
 pub use place::{Directory, PlaceError};
 pub use postgres::Archive;
 pub use rehearse::{Rehearsal, rehearse};

@@ -153,8 +153,8 @@ pub enum Backup {
     List(Output),
     /// Read backups to their end and compare everything in them with what they say of themselves.
     Verify {
-        /// Which, as a path or as s3://BUCKET/KEY, which is fetched to be read and not kept; the newest
-        /// one in BACKUP_DIR unless named.
+        /// Which, as a path, by its name in BACKUP_DIR, or as s3://BUCKET/KEY, which is fetched to be
+        /// read and not kept; the newest one in BACKUP_DIR unless named.
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
         /// Every one in BACKUP_DIR, and every one in BACKUP_S3_BUCKET.
@@ -175,7 +175,7 @@ pub enum Backup {
     ///
     /// Everything is looked at first. Then a database beside the live one is filled, compared with
     /// the backup, brought to this version's schema, and takes the other's place in one step. The one
-    /// that was there is kept beside it. Sessions begun since the backup end.
+    /// that was there is kept beside it. All sessions end.
     ///
     /// With --tenant, one tenant's rows alone take the place of those it has now, in one transaction;
     /// everybody else's stay as they are, and the platform goes on meanwhile (on SQLite it has to be
@@ -210,7 +210,7 @@ pub enum Backup {
 /// `saas backup drill …`
 #[derive(Debug, clap::Args)]
 pub struct Drill {
-    /// The backup; the newest one in BACKUP_DIR unless named.
+    /// The backup, as a path or by its name in BACKUP_DIR; the newest one there unless named.
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Write the signed report here as well.
@@ -228,7 +228,8 @@ pub struct Drill {
 #[derive(Debug, clap::Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Restore {
-    /// The backup, as a path or as s3://BUCKET/KEY, which is fetched into BACKUP_DIR first.
+    /// The backup, as a path, by its name in BACKUP_DIR, or as s3://BUCKET/KEY, which is fetched into
+    /// BACKUP_DIR first.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Look at everything, say what would be done, and change nothing.

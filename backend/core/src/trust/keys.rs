@@ -143,6 +143,30 @@ pub async fn open_signing_keys(
     Ok(opened)
 }
 
+/// Removes the signing keys that neither this secret nor the one before it opens, or whose two halves
+/// differ; returns how many. Core does not start on the former, and gateways would believe whoever
+/// put the latter there. For a restored database, whose sessions have all ended.
+///
+/// # Errors
+/// [`StorageError`] when the database does not answer.
+pub async fn remove_unopened_signing_keys(
+    db: &Database,
+    root: &RootSecret,
+) -> Result<usize, StorageError> {
+    let envelope = Envelope::new(root, db.installation().await?.id);
+    let tx = db.system("trust.remove_unopened_keys").await?;
+    let mut removed = 0;
+    for stored in signing_keys::all(&tx).await? {
+        let is_ours = open(&stored, &envelope).is_ok_and(|key| key.public().x == stored.public_key);
+        if !is_ours {
+            signing_keys::remove(&tx, &stored.kid).await?;
+            removed += 1;
+        }
+    }
+    tx.commit().await?;
+    Ok(removed)
+}
+
 async fn active(tx: &SystemTx) -> Result<Vec<StoredKey>, Refusal> {
     let mut keys = signing_keys::all(tx).await?;
     keys.retain(|key| key.retired_at.is_none());

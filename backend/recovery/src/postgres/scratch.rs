@@ -33,15 +33,29 @@ fn quoted(name: &str) -> String {
 /// Makes an empty database.
 ///
 /// # Errors
-/// [`RecoveryError::Database`] when it is there, or this user may not make one.
+/// [`RecoveryError::NoCreateDb`], and [`RecoveryError::Database`] when it is there.
 pub(crate) async fn create_database(server: &Programs, name: &str) -> Result<(), RecoveryError> {
     let mut connection = connect(server).await?;
     let name = quoted(name);
-    run(
+    let created = run(
         &mut connection,
         format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"),
     )
-    .await
+    .await;
+    match created {
+        Err(RecoveryError::Database(error)) if is_forbidden(&error) => {
+            let login = sqlx::query_scalar("SELECT quote_ident(current_user)");
+            let login = login.fetch_one(&mut connection).await;
+            Err(login.map_or_else(RecoveryError::Database, RecoveryError::NoCreateDb))
+        }
+        created => created,
+    }
+}
+
+/// 42501, `insufficient_privilege`.
+fn is_forbidden(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| code == "42501")
 }
 
 /// Removes a database, and whoever is still connected to it.
@@ -125,18 +139,18 @@ fn is_in_use(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| code == "55006")
 }
 
-/// Gives a database that nobody uses another name.
+/// Gives a database another name, and sends away who is still in it.
 ///
 /// # Errors
 /// [`RecoveryError::Database`].
 pub(crate) async fn rename(server: &Programs, from: &str, to: &str) -> Result<(), RecoveryError> {
     let mut connection = connect(server).await?;
-    let [from, to] = [from, to].map(quoted);
-    run(
-        &mut connection,
-        format!("ALTER DATABASE {from} RENAME TO {to}"),
-    )
-    .await
+    let renamed = format!("ALTER DATABASE {} RENAME TO {}", quoted(from), quoted(to));
+    // As in `switch`: the server waits five seconds for who is still in.
+    tokio::select! {
+        done = run(&mut connection, renamed) => done,
+        never = send_away(server, [from, to]) => never,
+    }
 }
 
 /// Runs statements of this crate's on a database, all or none.

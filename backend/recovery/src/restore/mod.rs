@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use saas_domain::{Clock, Random};
 use saas_migration::{Belongs, TABLES};
 use saas_storage::{
-    Database, DatabaseSettings,
+    Database, DatabaseSettings, StorageError,
     core::sessions::{self, RevokeReason},
 };
 
@@ -41,7 +41,8 @@ pub struct Restored {
     pub took: Duration,
 }
 
-/// Restores a backup as planned.
+/// Restores a backup as planned. What `finish` does to the restored database is done before it takes
+/// the live one's place.
 ///
 /// # Errors
 /// When the backup cannot be read to its end, or what was restored is not what was saved. Then the
@@ -50,6 +51,7 @@ pub async fn restore(
     backup: &Backup,
     target: &Source,
     plan: &Plan,
+    finish: impl AsyncFnOnce(&Database) -> Result<(), StorageError>,
     clock: &Clock,
     random: &Random,
     stop: &Stop,
@@ -61,6 +63,10 @@ pub async fn restore(
         beside.fill(backup, &plan.manifest, stop).await?;
         beside.compare(&plan.manifest, stop).await?;
         let migrated = brought_up(&beside, clock, random).await?;
+        let database = opened(&beside.url(), clock, random).await?;
+        let finished = finish(&database).await;
+        database.close().await;
+        finished?;
         stop.check()?;
         let refused = beside.liken().await?;
         Ok(Restored {
@@ -104,12 +110,7 @@ fn rebuilt() -> String {
 /// Numbers of the change log that were given out after the backup mean something else from now on,
 /// and a session that was ended since must not go on: all sign in anew.
 async fn begin_anew(url: &str, clock: &Clock, random: &Random) -> Result<(), RecoveryError> {
-    let settings = DatabaseSettings {
-        url: url.to_owned(),
-        min_connections: 0,
-        max_connections: 2,
-    };
-    let database = Database::open(settings, clock.clone(), random.clone()).await?;
+    let database = opened(url, clock, random).await?;
     let begun = async {
         database.begin_epoch().await?;
         let tx = database.system("restore.end_sessions").await?;
@@ -119,4 +120,13 @@ async fn begin_anew(url: &str, clock: &Clock, random: &Random) -> Result<(), Rec
     let begun = begun.await;
     database.close().await;
     Ok(begun?)
+}
+
+async fn opened(url: &str, clock: &Clock, random: &Random) -> Result<Database, StorageError> {
+    let settings = DatabaseSettings {
+        url: url.to_owned(),
+        min_connections: 0,
+        max_connections: 2,
+    };
+    Database::open(settings, clock.clone(), random.clone()).await
 }

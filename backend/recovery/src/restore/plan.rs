@@ -29,6 +29,8 @@ pub struct Plan {
     pub manifest: Manifest,
     /// Whether a database is there that would be replaced.
     pub replaces: bool,
+    /// How many are connected to it; 0 with SQLite, which has no server to count them.
+    pub connections: i64,
     /// Migrations of this version that the backup does not have.
     pub pending: Vec<String>,
 }
@@ -49,16 +51,17 @@ pub async fn plan(
         Kind::Postgres(server) => postgres::exists(server).await?,
         Kind::Sqlite(file) => file.exists(),
     };
+    let connections = match &target.kind {
+        Kind::Postgres(server) if replaces => postgres::connected(server).await?,
+        _ => 0,
+    };
     if replaces && !allowed.replace {
-        let users = match &target.kind {
-            Kind::Postgres(server) => postgres::connected(server).await?,
-            Kind::Sqlite(_) => 0,
-        };
-        return Err(RecoveryError::Live { connections: users });
+        return Err(RecoveryError::Live { connections });
     }
     Ok(Plan {
         manifest,
         replaces,
+        connections,
         pending,
     })
 }

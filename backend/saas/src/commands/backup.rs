@@ -12,7 +12,10 @@ mod tenant;
 mod told;
 mod verified;
 
-use std::process::ExitCode;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use saas_config::Settings;
 use saas_domain::{Clock, Random};
@@ -47,7 +50,11 @@ pub(crate) fn run(command: &cli::Backup) -> Result<ExitCode, Failure> {
         cli::Backup::Create(output) => made(&tool_settings()?, output),
         cli::Backup::Upload => bucket::upload(&tool_settings()?),
         cli::Backup::List(output) => listed::run(&tool_settings()?, output),
-        cli::Backup::Verify { files, all } => verified::run(&tool_settings()?, files, *all),
+        cli::Backup::Verify { files, all } => {
+            let settings = tool_settings()?;
+            let files = files.iter().map(|file| meant(&settings, file));
+            verified::run(&settings, &files.collect::<Vec<_>>(), *all)
+        }
         cli::Backup::Prune { dry_run } => pruned::run(&tool_settings()?, *dry_run),
         cli::Backup::Restore(restore) => restore::run(&tool_settings()?, restore),
         cli::Backup::Restored => restored::run(&tool_settings()?),
@@ -64,6 +71,16 @@ pub(crate) fn place(settings: &Settings) -> Result<Directory, Failure> {
         ));
     }
     Ok(place)
+}
+
+/// The file of this path or, if there is none, of this bare name in `BACKUP_DIR`, as `list` prints it.
+fn meant(settings: &Settings, file: &Path) -> PathBuf {
+    let is_bare = file.parent() == Some(Path::new(""));
+    let listed = settings.backup.directory.join(file);
+    if is_bare && !file.exists() && listed.exists() {
+        return listed;
+    }
+    file.to_owned()
 }
 
 pub(crate) fn seal(settings: &Settings) -> Result<FileSeal, Failure> {

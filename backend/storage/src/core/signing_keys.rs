@@ -45,6 +45,12 @@ pub async fn reseal(tx: &SystemTx, kid: &str, sealed: Vec<u8>) -> Result<(), Sto
     Ok(())
 }
 
+/// Removes a key.
+pub async fn remove(tx: &SystemTx, kid: &str) -> Result<(), StorageError> {
+    row::Entity::delete_by_id(kid).exec(tx.connection()).await?;
+    Ok(())
+}
+
 /// Every key, newest first.
 pub async fn all(tx: &SystemTx) -> Result<Vec<StoredKey>, StorageError> {
     let rows = row::Entity::find()

@@ -6,7 +6,7 @@ use saas_config::Settings;
 use saas_domain::{Clock, Random};
 use serde_json::Value;
 
-use super::stoppable;
+use super::{meant, stoppable};
 use crate::{
     Failure, cli,
     commands::{print, root_secret, tell as note},
@@ -18,10 +18,11 @@ pub(super) fn run(settings: &Settings, command: &cli::Drill) -> Result<ExitCode,
     if let Some(report) = &command.check {
         return check(settings, report);
     }
-    let (clock, random, file) = (Clock::system(), Random::os(), command.file.as_deref());
+    let (clock, random) = (Clock::system(), Random::os());
+    let file = command.file.as_ref().map(|file| meant(settings, file));
     let sealed = stoppable(async |stop| {
         let record = Record::begin(settings, &clock, &random).await;
-        let sealed = Box::pin(drill::run(settings, file, &clock, &random, stop)).await?;
+        let sealed = Box::pin(drill::run(settings, file.as_deref(), &clock, &random, stop)).await?;
         let written = match record {
             Ok(record) => record.end(&sealed).await,
             Err(failure) => Err(failure),

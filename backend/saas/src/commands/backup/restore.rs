@@ -3,11 +3,19 @@
 use std::process::ExitCode;
 
 use saas_config::{DatabaseKind, Settings};
+use saas_core::remove_unopened_signing_keys;
 use saas_domain::{Clock, Random};
-use saas_recovery::{Allowed, Backup, Bucket, Fetched, Plan, Source, plan, restore};
+use saas_recovery::{
+    Allowed, Backup, Bucket, Fetched, Plan, Source, plan, restore, with_connections,
+};
+use saas_storage::Database;
 
-use super::{bucket::needed, identity, place, seal, stoppable, told::size, watched};
-use crate::{DataDir, Failure, cli, commands::print, terminal::plain};
+use super::{bucket::needed, identity, meant, place, seal, stoppable, told::size, watched};
+use crate::{
+    DataDir, Failure, cli,
+    commands::{print, root_secret},
+    terminal::plain,
+};
 
 pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCode, Failure> {
     let identity = identity(settings)?;
@@ -17,15 +25,18 @@ pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCod
     };
     let backup = match &fetched {
         Some(fetched) => fetched.backup(identity.clone()),
-        None => Backup::new(&command.file, identity.clone())?,
+        None => Backup::new(&meant(settings, &command.file), identity.clone())?,
     };
     let target = Source::new(settings.database_url.expose())?;
     let allowed = Allowed {
-        replace: command.replace,
+        // Looking changes nothing that would have to be allowed.
+        replace: command.replace || command.dry_run,
         any_seal: command.any_seal,
     };
-    // One process per SQLite file: a platform that runs on it has to be stopped first.
-    let _held = (settings.database_kind() == DatabaseKind::Sqlite)
+    // One process per SQLite file: a platform that runs on it has to be stopped first. A look at the
+    // backup alone does not touch the file; one at a tenant does.
+    let touches = !command.dry_run || command.tenant.is_some();
+    let _held = (touches && settings.database_kind() == DatabaseKind::Sqlite)
         .then(|| DataDir::open_in_turn(&settings.data_dir))
         .transpose()?;
     if let Some(tenant) = &command.tenant {
@@ -33,10 +44,18 @@ pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCod
     }
     let seal = seal(settings)?;
     let total = backup.peek().map(|manifest| manifest.content.bytes).ok();
+    let root = root_secret(settings)?;
     let plan = watched(total, async |stop| {
         plan(&backup, &target, allowed, &seal, stop).await
     })?;
-    tell(&plan)?;
+    tell(&plan, plan.manifest.is_sealed(&seal))?;
+    if plan.replaces {
+        let will = if command.dry_run { "would" } else { "will" };
+        print(&format!(
+            "the database that is there{} {will} be replaced, and kept beside the new one\n",
+            with_connections(plan.connections)
+        ))?;
+    }
     if command.dry_run {
         print("nothing was changed\n")?;
         return Ok(ExitCode::SUCCESS);
@@ -47,9 +66,19 @@ pub(super) fn run(settings: &Settings, command: &cli::Restore) -> Result<ExitCod
         None => backup,
     };
     let (clock, random) = (Clock::system(), Random::os());
+    let mut removed = 0;
     let restored = watched(total, async |stop| {
-        restore(&backup, &target, &plan, &clock, &random, stop).await
+        let finish = async |database: &Database| {
+            removed = remove_unopened_signing_keys(database, &root).await?;
+            Ok(())
+        };
+        restore(&backup, &target, &plan, finish, &clock, &random, stop).await
     })?;
+    if removed > 0 {
+        print(&format!(
+            "removed signing keys that this SECRET_KEY does not open: {removed}; core makes a new one when it starts\n"
+        ))?;
+    }
     for name in &restored.migrated {
         print(&format!("migrated {name}\n"))?;
     }
@@ -77,10 +106,11 @@ fn fetched(settings: &Settings, url: &str) -> Result<Fetched, Failure> {
     stoppable(async |stop| bucket.fetch(url, &place, stop).await)
 }
 
-fn tell(plan: &Plan) -> Result<(), Failure> {
+fn tell(plan: &Plan, is_sealed: bool) -> Result<(), Failure> {
     let manifest = &plan.manifest;
+    let is = if is_sealed { "sound" } else { "whole" };
     let told = format!(
-        "the backup is sound: {} of {}, {} rows in {} tables, {} to write, made by version {} with schema {}",
+        "the backup is {is}: {} of {}, {} rows in {} tables, {} to write, made by version {} with schema {}",
         manifest.taken_at.format("%Y-%m-%d %H:%M:%S UTC"),
         manifest.engine.as_str(),
         manifest.rows(),
@@ -90,8 +120,10 @@ fn tell(plan: &Plan) -> Result<(), Failure> {
         manifest.revision()
     );
     print(&format!("{}\n", plain(&told)))?;
-    if plan.replaces {
-        print("the database that is there will be kept beside it\n")?;
+    if !is_sealed {
+        print(
+            "its seal is not of this SECRET_KEY nor of SECRET_KEY_PREVIOUS: whether somebody altered it cannot be told\n",
+        )?;
     }
     for name in &plan.pending {
         print(&format!("to be migrated: {name}\n"))?;

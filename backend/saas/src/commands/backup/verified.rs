@@ -49,7 +49,7 @@ pub(super) fn run(settings: &Settings, files: &[PathBuf], all: bool) -> Result<E
                 Ok(_) => {
                     is_sound = false;
                     format!(
-                        "failed  {}: sealed under another SECRET_KEY, or its manifest was altered",
+                        "failed  {}: sealed under another SECRET_KEY, which SECRET_KEY_PREVIOUS may name, or its manifest was altered",
                         file.display()
                     )
                 }

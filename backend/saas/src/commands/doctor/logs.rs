@@ -7,7 +7,7 @@ use std::{
 };
 
 use chrono::DateTime;
-use saas_config::LogFormat;
+use saas_config::{DatabaseKind, LogFormat};
 use serde_json::{Map, Value};
 
 use super::{finding::Finding, patient::Patient};
@@ -36,11 +36,16 @@ pub(super) fn look(patient: &Patient, from: Option<&Path>) -> Finding {
                 "set it to json, or leave it out",
             );
         }
-        return Finding::skipped(
-            "lines",
-            "were not looked at",
-            "give them by --logs FILE, or a pipe: `docker compose logs --no-log-prefix core | saas doctor --only logs --logs -`",
-        );
+        // On SQLite the platform is one process, and Compose runs none.
+        let advice = match settings.database_kind() {
+            DatabaseKind::Sqlite => {
+                "give them by --logs FILE, or by a pipe and --logs -: what `saas up` wrote"
+            }
+            DatabaseKind::Postgres => {
+                "give them by --logs FILE, or a pipe: `docker compose logs --no-log-prefix core | saas doctor --only logs --logs -`"
+            }
+        };
+        return Finding::skipped("lines", "were not looked at", advice);
     };
     let shown = if path == Path::new("-") {
         "standard input".to_owned()

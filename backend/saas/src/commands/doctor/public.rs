@@ -126,8 +126,9 @@ async fn certificate(patient: &Patient, place: &Place) -> Finding {
     let now = patient.clock.now();
     let (days, end) = (peer.left(now).num_days(), peer.not_after.format("%Y-%m-%d"));
     let seen = format!(
-        "TLS {}, certificate valid until {end} ({days} days)",
-        peer.version
+        "TLS {}, certificate valid until {end} ({days} {})",
+        peer.version,
+        if days == 1 { "day" } else { "days" }
     );
     if peer.is_near_its_end(now) {
         return Finding::warning(subject, seen, RENEW);

@@ -2,7 +2,10 @@
 
 use futures_util::future::join_all;
 use saas_config::Settings;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::timeout,
+};
 
 use super::super::{finding::Finding, patient::Patient, public::Place};
 
@@ -47,6 +50,21 @@ fn closed(settings: &Settings) -> Vec<(u16, &'static str)> {
 pub(super) async fn open(patient: &Patient, place: &Place) -> Finding {
     let host = place.host.trim_matches(['[', ']']);
     let subject = format!("ports of {host}");
+    // The port is none of those that are looked at: the name alone is asked for.
+    let resolved = match timeout(patient.within, lookup_host((host, 0))).await {
+        Ok(resolved) => resolved.map(drop),
+        Err(late) => Err(late.into()),
+    };
+    if let Err(error) = resolved {
+        return Finding::failed(
+            subject,
+            format!("were not looked at, since the name leads nowhere: {error}"),
+            format!(
+                "enter the host of {} in DNS, or correct it there",
+                place.setting
+            ),
+        );
+    }
     let asked = closed(&patient.settings);
     let asked = asked.into_iter().filter(|(port, _)| *port != place.port);
     let tries = asked.map(|(port, what)| async move {

@@ -86,7 +86,8 @@ fn rotation(settings: &Settings) -> Option<Finding> {
         "SECRET_KEY_PREVIOUS",
         "is set: a rotation is under way, and two keys are accepted",
         format!(
-            "once SECRET_KEY has been the new one for {days} days (REFRESH_TOKEN_EXPIRE_DAYS) and every registration token was made with it, empty it"
+            "once SECRET_KEY has been the new one for {days} {} (REFRESH_TOKEN_EXPIRE_DAYS) and every registration token was made with it, empty it",
+            if days == 1 { "day" } else { "days" }
         ),
     ))
 }
