@@ -221,7 +221,7 @@ class Distributed:
             "INSERT INTO recovery_runs (id, kind, status, scheduled_for, started_at, finished_at, holder, detail) VALUES "
             f"(gen_random_uuid(), 'backup', 'failed', {moment}, {moment}, {moment}, 'nobody', '{{}}'), "
             "(gen_random_uuid(), 'drill', 'succeeded', NULL, now(), now(), 'nobody', "
-            """'{"recovery_time_seconds": 12.5, "recovery_point_seconds": 3600}')"""
+            """'{"report": {"recovery_time_ms": 12500, "recovery_point_seconds": 3600}}')"""
         )
 
     def program(self, name, command, environment=None):

@@ -17,7 +17,7 @@ DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs/BACKUP.md"
 
 def documented_policy(bucket):
     """What docs/BACKUP.md says that the key needs; nothing else is allowed to it here."""
-    policy = re.search(r"```json\n(\{.*?\n\})\n```", DOCUMENT.read_text(), re.DOTALL)[1]
+    [policy] = (block for block in re.findall(r"```json\n(\{.*?\})\n```", DOCUMENT.read_text(), re.DOTALL) if "Statement" in block)
     return json.loads(policy.replace("BUCKET", bucket))
 
 

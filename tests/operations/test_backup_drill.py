@@ -22,7 +22,7 @@ def sql(home, statement):
     if url := home.settings.get("DATABASE_URL"):
         command = ["psql", "-X", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1", url, "-c", statement]
     else:
-        command = ["sqlite3", "-separator", "\t", str(home.data / "saas.db"), statement]
+        command = ["sqlite3", "-cmd", ".timeout 10000", "-separator", "\t", str(home.data / "saas.db"), statement]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [line.split("\t") for line in done.stdout.splitlines()]
 

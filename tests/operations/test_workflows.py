@@ -149,7 +149,7 @@ def test_what_they_name_exists():
         called |= set(re.findall(r"(?m)^\s*make ([a-z-]+)", step["run"]))
         for script in re.findall(r"(?<![\w/])scripts/[\w.-]+", step["run"]):
             assert os.access(ROOT / script, os.X_OK), f"{name}: {script}"
-    assert called == {"test", "test-deploy", "build"} and called <= targets
+    assert called == {"test", "test-deploy", "test-upgrade", "build"} and called <= targets
     for file, name, job in jobs():
         if job.get("uses"):
             assert (ROOT / job["uses"]).is_file(), name
@@ -170,7 +170,7 @@ def test_what_they_name_exists():
 def test_rust_is_the_version_that_the_manifest_demands():
     demanded = re.search(r'rust-version = "([\d.]+)"', (ROOT / "Cargo.toml").read_text())[1]
     used = [image for path in FILES for image in re.findall(r"(?:container|image): (rust:\S+)", path.read_text())]
-    assert used == [f"rust:{demanded}-bookworm"] * 3
+    assert used == [f"rust:{demanded}-bookworm"] * 4
 
 
 def test_a_deployment_is_protected_alone_and_calls_the_script_with_options_it_has():

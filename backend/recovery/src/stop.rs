@@ -27,6 +27,15 @@ impl Stop {
         *self.told.borrow()
     }
 
+    /// Told together with this, and counting by itself.
+    #[must_use]
+    pub fn counting_anew(&self) -> Self {
+        Self {
+            told: self.told.clone(),
+            done: Arc::default(),
+        }
+    }
+
     /// How many bytes of content have passed so far.
     pub fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)

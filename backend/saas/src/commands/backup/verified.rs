@@ -15,7 +15,9 @@ use tokio::task::spawn_blocking;
 
 use super::{
     bucket::{bucket, needed},
-    identity, place, seal, stoppable,
+    identity, place,
+    progress::Progress,
+    seal, stoppable,
     told::size,
 };
 use crate::{Failure, commands::print};
@@ -122,7 +124,9 @@ async fn read(
         Some(fetched) => fetched.backup(identity),
         None => Backup::new(file, identity)?,
     };
-    let stop = stop.clone();
+    let stop = stop.counting_anew();
+    let total = backup.peek().map(|manifest| manifest.content.bytes).ok();
+    let _shown = Progress::show(&stop, total);
     let verified = spawn_blocking(move || backup.verify(&stop)).await;
     verified.map_err(|error| RecoveryError::Read(std::io::Error::other(error)))?
 }
