@@ -145,6 +145,7 @@ mod tests {
                 "ADMIN_PASSWORD=",
                 "IMAGE_PREFIX=",
                 "BACKUP_RECIPIENTS=",
+                "BACKUP_IDENTITY=",
                 "BACKUP_ON_SUCCESS=",
                 "BACKUP_ON_FAILURE=",
                 "BACKUP_S3_BUCKET=",
