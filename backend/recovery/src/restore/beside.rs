@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::spawn_blocking;
 
 use crate::{
@@ -55,7 +55,16 @@ impl Beside {
         what_for: &str,
         now: DateTime<Utc>,
     ) -> Result<Self, RecoveryError> {
-        let beside = Self::name(target, what_for, now);
+        let mut beside = Self::name(target, what_for, now);
+        // The restore before may have been in the same second, and what it kept stays.
+        let mut moment = now;
+        while let Self::Sqlite { old, .. } = &beside
+            && what_for == "restore"
+            && old.exists()
+        {
+            moment += TimeDelta::seconds(1);
+            beside = Self::name(target, what_for, moment);
+        }
         if let Self::Postgres { live, new, .. } = &beside {
             postgres::create_database(live, &new.database()).await?;
         }
