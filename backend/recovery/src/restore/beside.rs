@@ -36,7 +36,12 @@ pub(crate) enum Beside {
 }
 
 /// What tells one from another of the same kind.
-pub(super) const MOMENT: &str = "%Y%m%d%H%M%S";
+const MOMENT: &str = "%Y%m%d%H%M%S";
+
+/// Whether it is the moment at the end of such a name.
+pub(super) fn is_moment(text: &str) -> bool {
+    chrono::NaiveDateTime::parse_from_str(text, MOMENT).is_ok()
+}
 
 /// The part of a name before the moment: that of the live database, and what this one is for.
 pub(super) fn beginning(live: &Programs, what_for: &str) -> String {
@@ -49,26 +54,34 @@ pub(super) fn file_beginning(live: &Path, what_for: &str) -> PathBuf {
 }
 
 impl Beside {
-    /// An empty one, `restore` or `drill` by its name; a file is made when it is filled.
-    pub(crate) async fn make(
-        target: &Source,
-        what_for: &str,
-        now: DateTime<Utc>,
-    ) -> Result<Self, RecoveryError> {
-        let mut beside = Self::name(target, what_for, now);
-        // The restore before may have been in the same second, and what it kept stays.
+    /// An empty one for a restore, of which there is one at a time. The one before may have been in
+    /// the same second, and what it kept stays: this one has the next second's names then.
+    pub(crate) async fn make(target: &Source, now: DateTime<Utc>) -> Result<Self, RecoveryError> {
         let mut moment = now;
-        while let Self::Sqlite { old, .. } = &beside
-            && what_for == "restore"
-            && old.exists()
-        {
+        loop {
+            let named = Self::name(target, "restore", moment);
+            if !named.is_taken().await? {
+                return named.made().await;
+            }
             moment += TimeDelta::seconds(1);
-            beside = Self::name(target, what_for, moment);
         }
-        if let Self::Postgres { live, new, .. } = &beside {
+    }
+
+    /// Makes what was only named; a file is made when it is filled.
+    pub(super) async fn made(self) -> Result<Self, RecoveryError> {
+        if let Self::Postgres { live, new, .. } = &self {
             postgres::create_database(live, &new.database()).await?;
         }
-        Ok(beside)
+        Ok(self)
+    }
+
+    async fn is_taken(&self) -> Result<bool, RecoveryError> {
+        Ok(match self {
+            Self::Postgres { live, new, old } => {
+                postgres::exists(new).await? || postgres::exists(&live.of(old)).await?
+            }
+            Self::Sqlite { new, old, .. } => new.exists() || old.exists(),
+        })
     }
 
     /// Where it will be.
@@ -247,11 +260,7 @@ fn switch_files(live: &Path, new: &Path, old: &Path) -> Result<Option<String>, R
         }
     }
     fs::rename(new, live).map_err(fault)?;
-    let directory = match live.parent() {
-        Some(directory) if !directory.as_os_str().is_empty() => directory,
-        _ => Path::new("."),
-    };
-    File::open(directory)
+    File::open(sqlite::directory(live))
         .and_then(|directory| directory.sync_all())
         .map_err(fault)?;
     Ok(is_there.then(|| old.display().to_string()))

@@ -6,15 +6,14 @@ use std::{
     path::Path,
 };
 
-use chrono::NaiveDateTime;
 use rustix::fs::{FlockOperation, flock};
 
-use super::beside::{MOMENT, beginning, file_beginning, remove_file};
+use super::beside::{beginning, file_beginning, is_moment, remove_file};
 use crate::{
     RecoveryError,
     postgres::{self, Held, Programs},
     source::{Kind, Source},
-    sqlite::unusable,
+    sqlite::{directory, unusable},
 };
 
 const WHAT_FOR: &str = "restore";
@@ -102,16 +101,4 @@ fn is_named(path: &Path, beginning: &Path) -> bool {
         return false;
     };
     name.strip_prefix(&beginning).is_some_and(is_moment)
-}
-
-fn directory(file: &Path) -> &Path {
-    match file.parent() {
-        Some(directory) if !directory.as_os_str().is_empty() => directory,
-        _ => Path::new("."),
-    }
-}
-
-/// Whether it is the time at the end of such a name.
-fn is_moment(text: &str) -> bool {
-    NaiveDateTime::parse_from_str(text, MOMENT).is_ok()
 }

@@ -58,7 +58,7 @@ pub async fn restore(
 ) -> Result<Restored, RecoveryError> {
     let began = Instant::now();
     let hold = Hold::take(target).await?;
-    let beside = Beside::make(target, "restore", clock.now()).await?;
+    let beside = Beside::make(target, clock.now()).await?;
     let done = async {
         beside.fill(backup, &plan.manifest, stop).await?;
         beside.compare(&plan.manifest, stop).await?;

@@ -12,7 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 use saas_domain::{Clock, Random};
 
 use super::{
-    beside::{self, Beside, MOMENT},
+    beside::{self, Beside, is_moment},
     brought_up,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     format::Manifest,
     postgres::{self, Held, Programs},
     source::{Kind, Source},
-    sqlite::unusable,
+    sqlite::{directory, unusable},
     stop::Stop,
     verify::Backup,
 };
@@ -79,8 +79,9 @@ impl Scratch {
         // Two of the same second: the later one takes the next.
         for later in 0..CROWDED {
             let moment = began + TimeDelta::seconds(later);
-            if let Some(hold) = Hold::take(live, &Beside::name(live, WHAT_FOR, moment)).await? {
-                let beside = Beside::make(live, WHAT_FOR, moment).await?;
+            let named = Beside::name(live, WHAT_FOR, moment);
+            if let Some(hold) = Hold::take(live, &named).await? {
+                let beside = named.made().await?;
                 return Ok(Self { beside, hold });
             }
         }
@@ -147,11 +148,6 @@ fn lock(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Whether it is the time at the end of a scratch database's name.
-fn is_moment(text: &str) -> bool {
-    chrono::NaiveDateTime::parse_from_str(text, MOMENT).is_ok()
-}
-
 async fn sweep_databases(server: &Programs) {
     let beginning = beside::beginning(server, WHAT_FOR);
     let is_ours = |name: &str| name.strip_prefix(&beginning).is_some_and(is_moment);
@@ -162,16 +158,10 @@ async fn sweep_databases(server: &Programs) {
 
 fn sweep_files(live: &Path) {
     let beginning = beside::file_beginning(live, WHAT_FOR);
-    let (Some(directory), Some(beginning)) = (
-        beginning.parent(),
-        beginning.file_name().and_then(|name| name.to_str()),
-    ) else {
+    let Some(beginning) = beginning.file_name().and_then(|name| name.to_str()) else {
         return;
     };
-    let directory = match directory {
-        here if here.as_os_str().is_empty() => Path::new("."),
-        named => named,
-    };
+    let directory = directory(live);
     let Ok(entries) = fs::read_dir(directory) else {
         return;
     };

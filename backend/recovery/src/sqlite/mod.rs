@@ -115,6 +115,14 @@ pub(crate) fn unusable(path: &Path, source: io::Error) -> RecoveryError {
     }
 }
 
+/// The directory of a file, also of one that is named without.
+pub(crate) fn directory(file: &Path) -> &Path {
+    match file.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    }
+}
+
 /// The path of a file that SQLite keeps beside this one.
 pub(crate) fn beside(file: &Path, suffix: &str) -> PathBuf {
     let mut path = file.to_owned().into_os_string();
@@ -246,7 +254,7 @@ fn row_digest(row: &sqlx::sqlite::SqliteRow) -> Result<Context, sqlx::Error> {
 /// # Errors
 /// [`RecoveryError::NoRoom`].
 pub(crate) fn room_for(file: &Path, bytes: u64) -> Result<(), RecoveryError> {
-    let directory = file.parent().unwrap_or(Path::new("."));
+    let directory = directory(file);
     let Ok(told) = rustix::fs::statvfs(directory) else {
         return Ok(());
     };

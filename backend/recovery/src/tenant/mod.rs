@@ -135,7 +135,7 @@ impl TenantRestore {
             });
         }
         let hold = Hold::take(target).await?;
-        let beside = Beside::make(target, "restore", clock.now()).await?;
+        let beside = Beside::make(target, clock.now()).await?;
         let open = async |url| {
             let settings = DatabaseSettings {
                 url,
