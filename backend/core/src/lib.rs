@@ -37,7 +37,7 @@ pub use people::reset::{ResetError, reset_password};
 pub use router::openapi;
 pub use start::{CoreDeps, CoreService, StartError, start};
 pub use tenancy::restored::{RestoredTenant, commit_restored_tenant};
-pub use trust::{open_signing_keys, opens_signing_keys, remove_unopened_signing_keys};
+pub use trust::{check_signing_keys, opens_a_signing_key, remove_unopened_signing_keys};
 
 /// What core declares when it is registered: the paths that need no token.
 pub fn gateway_hints() -> saas_registry_client::wire::GatewayHints {

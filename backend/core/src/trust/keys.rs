@@ -105,7 +105,7 @@ async fn outdated(
 ///
 /// # Errors
 /// [`StorageError::Unavailable`] when the database is away.
-pub async fn opens_signing_keys(db: &Database, root: &RootSecret) -> Result<bool, StorageError> {
+pub async fn opens_a_signing_key(db: &Database, root: &RootSecret) -> Result<bool, StorageError> {
     let tx = db.system_read("trust.opens_keys").await?;
     let keys = signing_keys::all(&tx).await?;
     drop(tx);
@@ -125,7 +125,7 @@ pub async fn opens_signing_keys(db: &Database, root: &RootSecret) -> Result<bool
 ///
 /// # Errors
 /// [`StartError`] when the database does not answer, or a key does not open.
-pub async fn open_signing_keys(
+pub async fn check_signing_keys(
     db: &Database,
     root: &RootSecret,
 ) -> Result<Vec<String>, StartError> {
@@ -133,14 +133,19 @@ pub async fn open_signing_keys(
     let tx = db.system_read("trust.open_keys").await?;
     let mut opened = Vec::new();
     for stored in signing_keys::all(&tx).await? {
-        let key = open(&stored, &envelope)?;
-        if key.public().x != stored.public_key {
-            let why = format!("the two halves of the signing key {} differ", stored.kid);
-            return Err(Refusal::Internal(why.into()).into());
-        }
+        check(&stored, &envelope)?;
         opened.push(stored.kid);
     }
     Ok(opened)
+}
+
+/// Whether a key opens and its two halves belong together.
+fn check(stored: &StoredKey, envelope: &Envelope) -> Result<(), Refusal> {
+    if open(stored, envelope)?.public().x == stored.public_key {
+        return Ok(());
+    }
+    let why = format!("the two halves of the signing key {} differ", stored.kid);
+    Err(Refusal::Internal(why.into()))
 }
 
 /// Removes the signing keys that neither this secret nor the one before it opens, or whose two halves
@@ -157,8 +162,7 @@ pub async fn remove_unopened_signing_keys(
     let tx = db.system("trust.remove_unopened_keys").await?;
     let mut removed = 0;
     for stored in signing_keys::all(&tx).await? {
-        let is_ours = open(&stored, &envelope).is_ok_and(|key| key.public().x == stored.public_key);
-        if !is_ours {
+        if check(&stored, &envelope).is_err() {
             signing_keys::remove(&tx, &stored.kid).await?;
             removed += 1;
         }

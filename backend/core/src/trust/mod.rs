@@ -12,8 +12,8 @@ mod state;
 mod subject;
 
 pub(crate) use follower::Follower;
+pub use keys::{check_signing_keys, opens_a_signing_key, remove_unopened_signing_keys};
 pub(crate) use keys::{ensure_signing_key, seal_anew, signing_key};
-pub use keys::{open_signing_keys, opens_signing_keys, remove_unopened_signing_keys};
 pub(crate) use load::{event_name, snapshot};
 pub(crate) use state::Trust;
 pub(crate) use subject::Subject;

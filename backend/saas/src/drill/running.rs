@@ -113,7 +113,7 @@ impl Running {
         let root = root_secret(settings)?;
         let cannot = |what: &str| Failure::failed(what.to_owned());
         // First: core makes a new one where there is none, and nobody would miss the old ones.
-        let keys = saas_core::open_signing_keys(database, &root).await;
+        let keys = saas_core::check_signing_keys(database, &root).await;
         let keys = keys.map_err(|error| {
             cannot("the signing keys in the backup cannot be used").because(error)
         })?;

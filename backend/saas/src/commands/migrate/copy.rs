@@ -95,7 +95,7 @@ fn check_secret(settings: &Settings, from: &str) -> Result<(), Failure> {
     };
     let opens = block_on(async {
         let database = Database::open(pool, Clock::system(), Random::os()).await?;
-        let opens = saas_core::opens_signing_keys(&database, &root).await;
+        let opens = saas_core::opens_a_signing_key(&database, &root).await;
         database.close().await;
         Ok(opens?)
     })?;
