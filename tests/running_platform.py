@@ -50,6 +50,13 @@ def call(method, url, body=None, token=None, headers=None):
     return answer
 
 
+def operator_of(running, password):
+    """The access token of the administrator of the first run."""
+    login = call("POST", f"{running.api}/core/v1/auth/login", {"email": "admin@localhost", "password": password})
+    assert login.status == 200, login
+    return login.json()["access_token"]
+
+
 def environment(folder, **settings):
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     ports = {"GATEWAY_PORT": "0", "REGISTRY_PORT": "0", "CORE_PORT": "0"}

@@ -14,7 +14,7 @@ import threading
 import time
 
 import pytest
-from running_platform import BINARY, Platform, call, environment
+from running_platform import BINARY, Platform, call, environment, operator_of
 
 PASSWORD = "three green kettles and a backup"
 SECRET = "wQ8s1Zt5Kc0Vb7Xn3Lm9Pd2Rf6Hj4Gy-test"
@@ -68,9 +68,7 @@ def home(request, tmp_path):
 
 
 def tenants(running):
-    login = call("POST", f"{running.api}/core/v1/auth/login", {"email": "admin@localhost", "password": PASSWORD})
-    assert login.status == 200, login
-    listed = call("GET", f"{running.api}/core/v1/tenants", token=login.json()["access_token"])
+    listed = call("GET", f"{running.api}/core/v1/tenants", token=operator_of(running, PASSWORD))
     assert listed.status == 200, listed
     return sorted(item["slug"] for item in listed.json()["items"])
 

@@ -10,7 +10,7 @@ import urllib.parse
 
 import pytest
 from monitored import wait_for
-from running_platform import BINARY, call, environment
+from running_platform import BINARY, call, environment, operator_of
 from test_backup import PASSWORD, SECRET, home, keys  # noqa: F401
 
 STEPS = ["find", "verify", "restore", "compare", "migrate", "core", "sign_in", "read", "count", "objectives"]
@@ -54,12 +54,6 @@ def fails(home, word, *words, **settings):
     return report
 
 
-def operator(running):
-    login = call("POST", f"{running.api}/core/v1/auth/login", {"email": "admin@localhost", "password": PASSWORD})
-    assert login.status == 200, login
-    return login.json()["access_token"]
-
-
 def shown(running, token):
     answer = call("GET", f"{running.api}/core/v1/recovery", token=token)
     assert answer.status == 200, answer
@@ -90,15 +84,15 @@ def test_a_backup_that_can_be_used_is_proven_to_be(home, tmp_path):  # noqa: F81
         assert sql(home, "SELECT count(*) FROM users WHERE email LIKE '%drill%'") == [["0"]]
         assert left(home) == []
         # Operators of the platform see it, and nobody else.
-        (told,) = shown(running, operator(running))
+        (told,) = shown(running, operator_of(running, PASSWORD))
         assert told["status"] == "succeeded" and told["is_signed"] and told["scheduled_for"] is None
         assert [step["name"] for step in told["report"]["steps"]] == STEPS
         assert call("GET", f"{running.api}/core/v1/recovery", token=token).status == 403
         rewrite = lambda before, after: sql(home, f"UPDATE recovery_runs SET detail = replace(detail, '{before}', '{after}') WHERE kind = 'drill'")
         rewrite('"passed":true', '"passed": true ')
-        assert shown(running, operator(running))[0]["is_signed"]
+        assert shown(running, operator_of(running, PASSWORD))[0]["is_signed"]
         rewrite('"recovery_point_seconds":86400', '"recovery_point_seconds":86401')
-        assert not shown(running, operator(running))[0]["is_signed"]
+        assert not shown(running, operator_of(running, PASSWORD))[0]["is_signed"]
     # Whoever runs the platform checks the file, whenever.
     assert "passed" in home.done("backup", "drill", "--check", str(file))
     rotated = {"SECRET_KEY": OTHER_SECRET, "SECRET_KEY_PREVIOUS": SECRET}
@@ -150,7 +144,7 @@ def test_a_bad_backup_fails_loudly(home, tmp_path, keys):  # noqa: F811
         wait_for("a second", lambda: drill(home, str(good))[1]["recovery_point_seconds"] > 1)
         report = fails(home, "RECOVERY_POINT_OBJECTIVE_SECONDS", str(good), RECOVERY_POINT_OBJECTIVE_SECONDS="1")
         assert [step["name"] for step in report["steps"]] == STEPS
-        failed = [one["fault"] for one in shown(running, operator(running)) if one["status"] == "failed"]
+        failed = [one["fault"] for one in shown(running, operator_of(running, PASSWORD)) if one["status"] == "failed"]
         assert any("RECOVERY_POINT" in fault for fault in failed) and len(failed) == 8
 
 
@@ -213,7 +207,7 @@ def test_the_schedule_makes_one_that_is_due(home):  # noqa: F811
     with home.runs() as running:
         ((detail,),) = wait_for("a drill by the schedule", lambda: drills("succeeded"))
         assert json.loads(detail)["report"]["backup"]["file"] == file.name
-        (told,) = shown(running, operator(running))
+        (told,) = shown(running, operator_of(running, PASSWORD))
         assert told["scheduled_for"] and told["is_signed"] and told["report"]["passed"]
         assert left(home) == []
     sql(home, "DELETE FROM recovery_runs")
@@ -222,8 +216,8 @@ def test_the_schedule_makes_one_that_is_due(home):  # noqa: F811
         ((detail,),) = wait_for("a drill that fails", lambda: drills("failed"))
         detail = json.loads(detail)
         assert "cut short" in detail["fault"] and detail["report"]["fault"] == detail["fault"]
-        assert shown(running, operator(running))[0]["is_signed"]
+        assert shown(running, operator_of(running, PASSWORD))[0]["is_signed"]
     sql(home, "DELETE FROM recovery_runs")
     home.settings["BACKUP_DRILL_SCHEDULE"] = "off"
     with home.runs() as running:
-        assert shown(running, operator(running)) == []
+        assert shown(running, operator_of(running, PASSWORD)) == []

@@ -21,7 +21,7 @@ from examined import doctor
 from liar import Liar, page
 from monitored import Program, wait_for
 from production import Production
-from running_platform import BINARY, Platform, call, environment
+from running_platform import BINARY, Platform, call, environment, operator_of
 from upstream import Upstream
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
@@ -35,12 +35,6 @@ def one():
     """Everything in one process."""
     with Platform(ADMIN_PASSWORD=PASSWORD) as running:
         yield running
-
-
-def operator_of(running):
-    login = call("POST", f"{running.api}/core/v1/auth/login", {"email": "admin@localhost", "password": PASSWORD})
-    assert login.status == 200, login
-    return login.json()["access_token"]
 
 
 def test_a_sound_platform_in_one_process_is_well(one, tmp_path):
@@ -155,7 +149,7 @@ def test_services_without_an_instance_and_routes_that_lead_there(one):
     with Upstream(lambda connection, *_: connection.sendall(OK)) as upstream:
         instance = upstream.register(one, "doctored")
         doctor(known, "--only", "registry").told("registry", "ok", "doctored: 1 of 1 instances up")
-        token = operator_of(one)
+        token = operator_of(one, PASSWORD)
         made = call("POST", f"{one.api}/registry/v1/routes", {"path": "/doctored", "service": "doctored"}, token=token)
         assert made.status == 201, made
         assert doctor(known, "--only", "routes").status == 0
@@ -167,7 +161,7 @@ def test_services_without_an_instance_and_routes_that_lead_there(one):
 
 
 def test_a_route_that_hides_core_from_one_host(one):
-    known, token = environment(one.data), operator_of(one)
+    known, token = environment(one.data), operator_of(one, PASSWORD)
     with Upstream(lambda connection, *_: connection.sendall(OK)) as upstream:
         upstream.register(one, "careless")
         route = {"path": "/api", "hosts": ["127.0.0.1"], "service": "careless", "access": "public"}

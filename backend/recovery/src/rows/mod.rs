@@ -42,19 +42,7 @@ pub(crate) async fn copy(
     stop: &Stop,
 ) -> Result<TableSummary, RecoveryError> {
     let table = on_both(from, to, name).await?;
-    let mut pages = rows::pages(from, &table, Whose::Everybodys);
-    let mut read = RowDigest::default();
-    loop {
-        stop.check()?;
-        let page = pages.next().await?;
-        if page.is_empty() {
-            return Ok(read.summary());
-        }
-        for row in &page {
-            read.add(digest(row));
-        }
-        rows::insert(to, &table, &page).await?;
-    }
+    pass(from, &table, Some(to), stop).await
 }
 
 /// The rows of a table as they are there.
@@ -67,7 +55,17 @@ pub(crate) async fn summary(
     stop: &Stop,
 ) -> Result<TableSummary, RecoveryError> {
     let table = rows::table(tx, name).await?;
-    let mut pages = rows::pages(tx, &table, Whose::Everybodys);
+    pass(tx, &table, None, stop).await
+}
+
+/// Reads all of a table, and writes what was read if there is a place for it.
+async fn pass(
+    from: &SystemTx,
+    table: &Table,
+    to: Option<&SystemTx>,
+    stop: &Stop,
+) -> Result<TableSummary, RecoveryError> {
+    let mut pages = rows::pages(from, table, Whose::Everybodys);
     let mut read = RowDigest::default();
     loop {
         stop.check()?;
@@ -77,6 +75,9 @@ pub(crate) async fn summary(
         }
         for row in &page {
             read.add(digest(row));
+        }
+        if let Some(to) = to {
+            rows::insert(to, table, &page).await?;
         }
     }
 }
