@@ -7,6 +7,7 @@ import time
 import pytest
 from conftest import VERSION
 from engine import HUB, ROOT
+from test_images import LARGEST, MEGABYTE, saved
 
 SOURCE = "backend/saas/src/main.rs"
 CORE = ("--build-arg", "SERVICE_NAME=core", "--build-arg", f"VERSION={VERSION}")
@@ -46,6 +47,9 @@ def test_an_image_built_again_holds_what_was_changed_and_takes_its_dependencies_
         return engine.podman("run", "--rm", f"{HUB}saas-core:{VERSION}", "--version")
 
     build("from nothing")
+    unpacked, _ = saved(engine, f"{HUB}saas-core:{VERSION}")
+    figures["image saas-core compiled inside, MB unpacked"] = round(unpacked / MEGABYTE, 1)
+    assert unpacked < LARGEST, "is it stripped?"
     said = version()
     build("again, nothing changed")
     assert version() == said
